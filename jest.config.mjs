@@ -1,0 +1,15 @@
+// Middy is ESM only, so Jest runs with --experimental-vm-modules and swc strips the types.
+const base = {
+  extensionsToTreatAsEsm: ['.ts'],
+  testEnvironment: 'node',
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      { jsc: { parser: { syntax: 'typescript' }, target: 'es2024' }, module: { type: 'es6' } },
+    ],
+  },
+  testPathIgnorePatterns: ['/node_modules/', '/cdk.out/', '/.local/', '/test/e2e/'],
+  modulePathIgnorePatterns: ['/cdk.out/', '/.local/'],
+  testMatch: ['**/test/**/*.test.ts'],
+}
+export default base
