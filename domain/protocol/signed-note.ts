@@ -200,6 +200,7 @@ export function parseCheckpoint(text: string): Checkpoint {
     root === undefined
   )
     throw malformedNote('origin, size and root lines')
+  if (text.includes('\n\n')) throw malformedNote('no empty lines in a log head')
   if (!/^(?:0|[1-9][0-9]{0,15})$/.test(size) || !Number.isSafeInteger(Number(size)))
     throw malformedNote('a decimal size without leading zeros', size)
   const hash = fromBase64(root)
