@@ -1,0 +1,113 @@
+/**
+ * What each function may touch, in one table: grants and environment variables are made from it and from nothing
+ * else, so a function can neither do nor see more than its row says. The key is the entry: `functions/<key>.ts`.
+ * Verbs are unique over all areas: a state machine names `functions/training/check-warrant.ts` as `${CheckWarrantArn}`.
+ */
+
+export const TABLES = ['governance', 'data', 'log', 'training', 'alignment', 'rewards', 'serving'] as const
+export type TableName = (typeof TABLES)[number]
+export const BUCKETS = ['uploads', 'data', 'artifacts', 'public'] as const
+export type BucketName = (typeof BUCKETS)[number]
+export const SIGNING_PURPOSES = ['receipt', 'warrant', 'log-head', 'payout'] as const
+export type SigningPurpose = (typeof SIGNING_PURPOSES)[number]
+/** Machines that refuse to pass their first state without a warrant. */
+export const WARRANTED_MACHINES = ['fine-tune', 'align', 'release'] as const
+export type MachineName =
+  | (typeof WARRANTED_MACHINES)[number]
+  | 'close-vote'
+  | 'intake'
+  | 'settle-payouts'
+  | 'measure-baselines'
+
+export type Access = {
+  /** `write` includes `read`. Variable: `<NAME>_TABLE`; with `log` also LOG_ORIGIN. */
+  readonly tables?: Readonly<Partial<Record<TableName, 'read' | 'write'>>>
+  /** `write` includes `read`; `presign` is `read` and `write` for URLs handed out. Variable: `<NAME>_BUCKET`. */
+  readonly buckets?: Readonly<Partial<Record<BucketName, 'read' | 'write' | 'presign'>>>
+  /** Keys it signs with: the key's policy names its role. Variable: `<PURPOSE>_KEY_ID`. */
+  readonly sign?: readonly SigningPurpose[]
+  /** Keys whose public half it may read. Variable: `<PURPOSE>_KEY_ID`. */
+  readonly publicKeys?: readonly SigningPurpose[]
+  /** The RPC endpoints of the chain, within GENESIS. No AWS permission. */
+  readonly chain?: true
+  /** Machines that it may start. Variable: `<MACHINE>_MACHINE_ARN`. */
+  readonly start?: readonly MachineName[]
+  /** May make, read and delete one-time schedules that start close-vote, and no others. */
+  readonly schedule?: true
+  /** Machines whose waiting tasks it may answer. */
+  readonly sendTaskResult?: readonly MachineName[]
+  /** Asks the stage's endpoints for answers. */
+  readonly invokeEndpoints?: true
+  /** Reads the state of the stage's training jobs, endpoints and components. */
+  readonly sagemakerDescribe?: true
+  readonly events?: 'put'
+  /** Functions that it calls directly. Variable: `<VERB>_FUNCTION`. */
+  readonly invoke?: readonly string[]
+  /** The profiles of config/model-profiles that the stage allows. Variable: MODEL_PROFILES. */
+  readonly modelProfiles?: true
+  /** Variables: MODEL_PRICES, PERIOD_SECONDS. */
+  readonly modelPrices?: true
+  /** @default 30, which is also the longest that API Gateway waits */
+  readonly timeoutSeconds?: number
+  /** @default 512; Lambda gives CPU by memory */
+  readonly memoryMb?: number
+}
+
+export const access: Readonly<Record<string, Access>> = {
+  // -- interface -------------------------------------------------------------------------------------------------
+  'http/get-open-api': {},
+
+  // -- governance ------------------------------------------------------------------------------------------------
+  'governance/get-genesis': { publicKeys: SIGNING_PURPOSES },
+  'governance/get-file': { buckets: { public: 'presign' } },
+  'governance/submit-proposal': {
+    tables: { governance: 'write', data: 'read' },
+    sign: ['receipt'],
+    chain: true,
+  },
+  'governance/list-proposals': { tables: { governance: 'read' } },
+  'governance/get-proposal': { tables: { governance: 'read' } },
+  'governance/submit-review': { tables: { governance: 'write' }, schedule: true, chain: true },
+  'governance/cast-ballot': {
+    tables: { governance: 'write' },
+    sign: ['receipt'],
+    chain: true,
+    memoryMb: 1024,
+  },
+  'governance/get-receipt': { tables: { governance: 'read' }, sign: ['receipt'] },
+  'governance/get-power': { chain: true },
+  // close-vote
+  'governance/shut-gates': { tables: { governance: 'write' }, timeoutSeconds: 120 },
+  'governance/close-vote': {
+    tables: { governance: 'write', log: 'write' },
+    buckets: { public: 'write' },
+    chain: true,
+    timeoutSeconds: 900,
+    memoryMb: 1769,
+  },
+  'governance/execute-proposal': {
+    tables: { governance: 'write', data: 'write', log: 'write' },
+    sign: ['warrant'],
+    start: WARRANTED_MACHINES,
+    timeoutSeconds: 120,
+  },
+
+  // -- training --------------------------------------------------------------------------------------------------
+  'training/list-runs': { tables: { training: 'read' } },
+  'training/get-run': { tables: { training: 'read' } },
+  'training/get-version': { tables: { training: 'read' } },
+  // every machine
+  'training/record-failure': { tables: { training: 'write' }, timeoutSeconds: 60 },
+
+  // -- serving ---------------------------------------------------------------------------------------------------
+  'serving/list-models': { tables: { serving: 'read' } },
+  'serving/create-key': { tables: { serving: 'write' }, chain: true },
+  'serving/get-key': { tables: { serving: 'read' } },
+  'serving/create-chat-completion': {
+    tables: { serving: 'write' },
+    invokeEndpoints: true,
+    modelPrices: true,
+    timeoutSeconds: 900,
+    memoryMb: 1024,
+  },
+}

@@ -1,0 +1,90 @@
+import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib'
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import { Architecture, Function as LambdaFunction, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda'
+import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
+import type { IQueue } from 'aws-cdk-lib/aws-sqs'
+import type { Construct } from 'constructs'
+import { type Access, access } from '../access.ts'
+import type { StageConfig } from '../config.ts'
+import { environmentOf, grant } from '../grants.ts'
+import { pascal, signerRoleName } from '../names.ts'
+import type { FoundationStack } from '../stacks/foundation.ts'
+import { functionCode } from './function-code.ts'
+
+const DEFAULT_TIMEOUT_SECONDS = 30
+const DEFAULT_MEMORY_MB = 512
+
+export type AreaFunctionProps = {
+  readonly config: StageConfig
+  readonly foundation: FoundationStack
+  /** `governance/cast-ballot`: the file below functions/ and the row in access.ts. */
+  readonly entry: string
+  /**
+   * For events that nobody waits for: what still fails after Lambda's own two retries is kept here.
+   * @default the caller gets the error
+   */
+  readonly deadLetters?: IQueue
+}
+
+/** One handler: its bundle, its log group, and the rights and variables of its row in access.ts. */
+export class AreaFunction extends LambdaFunction {
+  readonly entry: string
+
+  constructor(scope: Construct, props: AreaFunctionProps) {
+    const { config, entry } = props
+    const id = functionId(entry)
+    const row = accessOf(entry)
+    const logGroup = new LogGroup(scope, `${id}Logs`, {
+      retention: config.logRetentionDays as RetentionDays,
+      removalPolicy: config.retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    })
+    const role = new Role(scope, `${id}Role`, {
+      description: `${config.stage}: functions/${entry}.ts`,
+      assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+      ...(row.sign ? { roleName: signerRoleName(config.stage, entry) } : {}),
+    })
+    super(scope, id, {
+      description: `functions/${entry}.ts`,
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      code: functionCode(scope, entry),
+      handler: 'index.handler',
+      role,
+      logGroup,
+      tracing: Tracing.ACTIVE,
+      timeout: Duration.seconds(row.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS),
+      memorySize: row.memoryMb ?? DEFAULT_MEMORY_MB,
+      environment: environmentOf(scope, row, props),
+      ...(props.deadLetters ? { deadLetterQueue: props.deadLetters } : {}),
+    })
+    this.entry = entry
+    logGroup.grantWrite(role)
+    grant(this, row, props)
+    acknowledgeWildcards(role, row)
+  }
+}
+
+/** `governance/cast-ballot` -> `CastBallot`: verbs are unique over all areas, so that machines can name them alone. */
+export const functionId = (entry: string) => pascal(entry.slice(entry.indexOf('/') + 1))
+
+export function accessOf(entry: string): Access {
+  const row = access[entry]
+  if (row) return row
+  throw new Error(`functions/${entry}.ts has no row in infra/access.ts: say there what it may touch`)
+}
+
+/** The wildcards that remain when every grant names its resource, and what they do not open. */
+function acknowledgeWildcards(role: Role, row: Access) {
+  const acknowledge = (finding: string, reason: string) =>
+    Validations.of(role).acknowledge({ id: `AwsSolutions-IAM5[${finding}]`, reason })
+  acknowledge(
+    'Resource::*',
+    'X-Ray takes trace segments without a resource; they can be written, never read.',
+  )
+  if (row.tables) {
+    acknowledge(
+      '/^Resource::.*Table.*\\/index\\/\\*$/',
+      'The indexes of the very table that the row names; they hold nothing else.',
+    )
+  }
+}

@@ -1,0 +1,59 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { Stack } from 'aws-cdk-lib'
+import { Code } from 'aws-cdk-lib/aws-lambda'
+import type { Construct } from 'constructs'
+import { buildSync } from 'esbuild'
+import { access } from '../access.ts'
+
+const REPOSITORY = resolve(import.meta.dirname, '../..')
+
+/** Some CommonJS dependencies still call `require`; source maps make a stack trace name our own lines. */
+const BANNER = [
+  "import { createRequire as makeRequire } from 'node:module'",
+  'const require = makeRequire(import.meta.url)',
+  'process.setSourceMapsEnabled(true)',
+].join(';')
+
+/**
+ * The code of `functions/<entry>.ts`: an ESM bundle for Node 24 with everything in it. All entries are bundled by
+ * one call, at the first that is asked for: sixty processes would take a minute.
+ */
+export function functionCode(scope: Construct, entry: string): Code {
+  if (!Stack.of(scope).bundlingRequired) return Code.fromInline('export const handler = () => {}')
+  requireEntry(entry)
+  bundles ??= bundleAll()
+  return Code.fromAsset(join(bundles, entry))
+}
+
+function requireEntry(entry: string) {
+  if (existsSync(entryFile(entry))) return
+  throw new Error(`functions/${entry}.ts does not exist, but infra makes a function of it`)
+}
+const entryFile = (entry: string) => join(REPOSITORY, 'functions', `${entry}.ts`)
+
+let bundles: string | undefined
+function bundleAll(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'openledger-functions-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const entries = Object.keys(access).filter(entry => existsSync(entryFile(entry)))
+  buildSync({
+    entryPoints: Object.fromEntries(entries.map(entry => [`${entry}/index`, entryFile(entry)])),
+    outdir: folder,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    minify: true,
+    keepNames: true,
+    sourcemap: true,
+    sourcesContent: false,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    mainFields: ['module', 'main'],
+    banner: { js: BANNER },
+    absWorkingDir: REPOSITORY,
+    logLevel: 'warning',
+  })
+  return folder
+}
