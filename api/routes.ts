@@ -124,7 +124,7 @@ export const routes = {
     summary: 'Runs of the pipelines, newest first.',
     auth: 'none',
     query: pageQuery,
-    response: page(training.runView.omit({ metrics: true })),
+    response: page(training.runView.omit({ metrics: true, steps: true })),
   },
   getRun: {
     method: 'GET',
@@ -177,7 +177,7 @@ export const routes = {
     auth: 'key',
     streamed: true,
     body: serving.chatCompletion,
-    response: z.unknown(),
+    response: serving.chatCompletionAnswer,
   },
 } as const satisfies Record<string, Route>
 

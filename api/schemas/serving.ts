@@ -26,6 +26,57 @@ export const chatCompletion = z.strictObject({
 })
 export type ChatCompletion = z.infer<typeof chatCompletion>
 
+/** Tokens as the model's own tokenizer counted them. */
+export const chatUsage = z.looseObject({
+  prompt_tokens: z.int().min(0),
+  completion_tokens: z.int().min(0),
+  total_tokens: z.int().min(0),
+})
+
+/** OpenAI's answer object. Fields that a serving container adds are passed through. */
+export const chatCompletionAnswer = z.looseObject({
+  id: z.string(),
+  object: z.literal('chat.completion'),
+  created: z.int(),
+  model: z.string(),
+  choices: z.array(
+    z.looseObject({
+      index: z.int(),
+      message: z.looseObject({ role: z.string(), content: z.string().nullable() }),
+      finish_reason: z.string().nullable(),
+    }),
+  ),
+  usage: chatUsage,
+})
+export type ChatCompletionAnswer = z.infer<typeof chatCompletionAnswer>
+
+/** One `data:` of a streamed answer; the last one before `[DONE]` may have usage and no choices. */
+export const chatCompletionChunk = z.looseObject({
+  id: z.string(),
+  object: z.literal('chat.completion.chunk'),
+  created: z.int(),
+  model: z.string(),
+  choices: z.array(
+    z.looseObject({
+      index: z.int(),
+      delta: z.looseObject({ role: z.string().nullish(), content: z.string().nullish() }),
+      finish_reason: z.string().nullish(),
+    }),
+  ),
+  usage: chatUsage.nullish(),
+})
+export type ChatCompletionChunk = z.infer<typeof chatCompletionChunk>
+
+/** OpenAI's error object: the answer of a refusal under the model routes, and the last event of a broken stream. */
+export const chatFailure = z.object({
+  error: z.object({
+    message: z.string(),
+    type: z.string(),
+    param: z.string().nullable(),
+    code: z.string().nullable(),
+  }),
+})
+
 export const modelList = z.object({
   object: z.literal('list'),
   data: z.array(
@@ -41,7 +92,8 @@ export const modelList = z.object({
 
 /**
  * An API key is bought by an on-chain deposit: `RewardClaims.fund` by `account` in `depositTx`. The client
- * makes the key and sends only its SHA-256, so the service never holds one that it could leak.
+ * makes the key (`olk_` and 32 random bytes in base64url) and sends only the keccak256 of its text, so the service
+ * never holds one that it could leak.
  */
 export const createKey = z.strictObject({
   account: address,
