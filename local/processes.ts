@@ -40,6 +40,8 @@ export type SpawnGroupOptions = {
   args?: readonly string[]
   /** Laid over this process's environment; `undefined` removes a variable. */
   env?: Readonly<Record<string, string | undefined>>
+  /** False gives the command `env` and nothing of this process's environment. @default true */
+  inheritEnv?: boolean
   cwd?: string
   /** Standard output and error are appended here. */
   logFile: string
@@ -47,6 +49,11 @@ export type SpawnGroupOptions = {
   runDir: string
   /** What the guard grants between SIGTERM and SIGKILL when the parent is gone. */
   guardGraceMs?: number
+  /**
+   * Who is told by SIGTERM: everybody, or the leader alone, when it has to save what it knows before its
+   * workers vanish. What is left when the leader has ended is killed. @default 'group'
+   */
+  terminate?: 'group' | 'leader'
 }
 
 export type Exit = { code: number | null; signal: NodeJS.Signals | null }
@@ -68,6 +75,7 @@ type ProcessRecord = {
   pid: number
   /** The leader's start time as the system tells it (clock ticks since boot on Linux). */
   startTicks: string
+  terminate: 'group' | 'leader'
   /** Who started it: while that process lives, the group is in use and no leftover. */
   owner: { pid: number; startTicks: string }
 }
@@ -86,15 +94,15 @@ const LEADER_SCRIPT = 'IFS= read -r go <&3 || exit 125; exec 3<&-; exec "$@"'
 const GUARD_SCRIPT = `
 trap '' TERM INT HUP
 IFS= read -r done_line && exit 0
-group=$1 start_ticks=$2 polls=$3
+group=$1 start_ticks=$2 polls=$3 told=$4
 if [ -r "/proc/$group/stat" ]; then
   IFS= read -r stat < "/proc/$group/stat"
   set -- \${stat##*) }
   shift 19
   [ "$1" = "$start_ticks" ] || exit 0
 fi
-kill -s TERM -- "-$group" 2>/dev/null
-while [ "$polls" -gt 0 ] && kill -s 0 -- "-$group" 2>/dev/null; do sleep 0.1; polls=$((polls - 1)); done
+kill -s TERM -- "$told" 2>/dev/null
+while [ "$polls" -gt 0 ] && kill -s 0 -- "$told" 2>/dev/null; do sleep 0.1; polls=$((polls - 1)); done
 kill -s KILL -- "-$group" 2>/dev/null
 exit 0`
 
@@ -103,7 +111,8 @@ exit 0`
  * A command that cannot be executed exits with code 126 or 127 and says why in the log.
  */
 export function spawnGroup(options: SpawnGroupOptions): ProcessGroup {
-  const { name, command, args = [], logFile, runDir, guardGraceMs = DEFAULT_GRACE_MS } = options
+  const { name, command, args = [], logFile, runDir, terminate = 'group' } = options
+  const { guardGraceMs = DEFAULT_GRACE_MS, inheritEnv = true } = options
   if (!/^[\w.-]+$/.test(name))
     throw new Error(`A process name is letters, digits, dot, dash and underscore: ${name}`)
   mkdirSync(runDir, { recursive: true })
@@ -114,7 +123,7 @@ export function spawnGroup(options: SpawnGroupOptions): ProcessGroup {
   try {
     leader = spawn('/bin/sh', ['-c', LEADER_SCRIPT, name, command, ...args], {
       cwd: options.cwd,
-      env: { ...process.env, ...options.env },
+      env: { ...(inheritEnv ? process.env : {}), ...options.env },
       stdio: ['ignore', log, log, 'pipe'],
       detached: true,
     })
@@ -128,15 +137,17 @@ export function spawnGroup(options: SpawnGroupOptions): ProcessGroup {
   }
 
   const startTicks = startTicksOf(pid) ?? ''
+  const told = terminate === 'group' ? -pid : pid
+  const polls = Math.ceil(guardGraceMs / 100)
   const guard = spawn(
     '/bin/sh',
-    ['-c', GUARD_SCRIPT, `guard-${name}`, String(pid), startTicks, String(Math.ceil(guardGraceMs / 100))],
+    ['-c', GUARD_SCRIPT, `guard-${name}`, String(pid), startTicks, String(polls), String(told)],
     { cwd: '/', stdio: ['pipe', 'ignore', 'ignore'], detached: true },
   )
   guard.stdin?.on('error', () => {})
   guard.on('error', () => {})
   guard.unref()
-  writeRecord(runDir, { name, pid, startTicks, owner: ownIdentity() })
+  writeRecord(runDir, { name, pid, startTicks, terminate, owner: ownIdentity() })
 
   const go = leader.stdio[3] as NodeJS.WritableStream
   go.on('error', () => {}) // the leader was killed before it read: its exit tells
@@ -147,8 +158,8 @@ export function spawnGroup(options: SpawnGroupOptions): ProcessGroup {
       leader.once('exit', (code, signal) => resolve({ code, signal }))
     })
     // A group lives as long as its leader: workers of a crashed leader would hold its ports.
-    signalGroup(pid, 'SIGKILL')
-    await groupGone(pid, KILL_WAIT_MS)
+    sendSignal(-pid, 'SIGKILL')
+    await gone(-pid, KILL_WAIT_MS)
     guard.stdin?.end('done\n')
     removeRecord(runDir, name, pid)
     return exit
@@ -158,17 +169,10 @@ export function spawnGroup(options: SpawnGroupOptions): ProcessGroup {
     name,
     pid,
     exited,
-    signal: signal => signalGroup(pid, signal),
+    signal: signal => sendSignal(-pid, signal),
     async stop(graceMs = DEFAULT_GRACE_MS) {
-      signalGroup(pid, 'SIGTERM')
-      const timer = setTimeout(() => signalGroup(pid, 'SIGKILL'), graceMs)
-      try {
-        // The leader may end before its workers do; they have the same grace.
-        await groupGone(pid, graceMs)
-        return await exited
-      } finally {
-        clearTimeout(timer)
-      }
+      await end(pid, terminate, graceMs)
+      return exited
     },
   }
 }
@@ -197,13 +201,9 @@ export async function endLeftovers(runDir: string, graceMs = DEFAULT_GRACE_MS): 
         return
       }
       const leaderTicks = startTicksOf(record.pid)
-      const isOurs = leaderTicks === undefined ? groupLives(record.pid) : leaderTicks === record.startTicks
+      const isOurs = leaderTicks === undefined ? lives(-record.pid) : leaderTicks === record.startTicks
       if (isOurs) {
-        signalGroup(record.pid, 'SIGTERM')
-        if (!(await groupGone(record.pid, graceMs))) {
-          signalGroup(record.pid, 'SIGKILL')
-          await groupGone(record.pid, KILL_WAIT_MS)
-        }
+        await end(record.pid, record.terminate, graceMs)
         result.ended.push(record.name)
       }
       rmSync(file, { force: true })
@@ -246,32 +246,43 @@ function ownIdentity() {
   return { pid: process.pid, startTicks: startTicksOf(process.pid) ?? '' }
 }
 
-function signalGroup(group: number, signal: NodeJS.Signals): void {
+/** SIGTERM to the group or its leader, and SIGKILL to the group for what is left after it or `graceMs`. */
+async function end(pid: number, terminate: 'group' | 'leader', graceMs: number): Promise<void> {
+  const told = terminate === 'group' ? -pid : pid
+  sendSignal(told, 'SIGTERM')
+  await gone(told, graceMs)
+  sendSignal(-pid, 'SIGKILL')
+  await gone(-pid, KILL_WAIT_MS)
+}
+
+/** To a process, or to a group by its negative number, as kill(2) has it. */
+function sendSignal(target: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(-group, signal)
+    process.kill(target, signal)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
 }
 
-/** True while a member runs; one that only waits to be reaped (a container without an init) counts as gone. */
-function groupLives(group: number): boolean {
+/** True while it runs; what only waits to be reaped (a container without an init) counts as gone. */
+function lives(target: number): boolean {
   try {
-    process.kill(-group, 0)
+    process.kill(target, 0)
   } catch {
     return false
   }
   if (process.platform !== 'linux') return true
+  if (target > 0) return startTicksOf(target) !== undefined
   return readdirSync('/proc').some(entry => {
     if (!/^\d+$/.test(entry)) return false
     const stat = readStat(Number(entry))
-    return stat !== undefined && stat.group === group && stat.state !== 'Z'
+    return stat !== undefined && stat.group === -target && stat.state !== 'Z'
   })
 }
 
-async function groupGone(group: number, withinMs: number): Promise<boolean> {
+async function gone(target: number, withinMs: number): Promise<boolean> {
   const deadline = performance.now() + withinMs
-  while (groupLives(group)) {
+  while (lives(target)) {
     if (performance.now() >= deadline) return false
     await sleep(POLL_MS)
   }

@@ -93,6 +93,39 @@ describe('a process group', () => {
     expect([alive(child.pid), alive(worker)]).toEqual([false, false])
   })
 
+  test('a leader that is told alone saves its work before its workers are ended', async () => {
+    const child = spawnGroup({
+      name: 'leader',
+      command: 'sh',
+      args: [
+        '-c',
+        'sleep 300 & worker=$!; trap "sleep 0.2; kill -0 $worker && echo worker lives; exit" TERM; echo worker $worker; wait',
+      ],
+      logFile: join(dir, 'log'),
+      runDir: dir,
+      terminate: 'leader',
+    })
+    const worker = await workerPid()
+    await child.stop()
+    expect(readFileSync(join(dir, 'log'), 'utf8')).toContain('worker lives')
+    expect(alive(worker)).toBe(false)
+  })
+
+  test('gets nothing of this environment where it shall not', async () => {
+    process.env.OPENLEDGER_TEST_SECRET = 'secret'
+    const child = spawnGroup({
+      name: 'env',
+      command: '/usr/bin/env',
+      env: { GREETING: 'hello' },
+      inheritEnv: false,
+      logFile: join(dir, 'log'),
+      runDir: dir,
+    })
+    await child.exited
+    expect(readFileSync(join(dir, 'log'), 'utf8')).toContain('GREETING=hello')
+    expect(readFileSync(join(dir, 'log'), 'utf8')).not.toContain('OPENLEDGER_TEST_SECRET')
+  })
+
   test('workers do not outlive a leader that ends by itself', async () => {
     const child = group('sleep 300 & echo worker $!')
     await child.exited
