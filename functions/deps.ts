@@ -1,18 +1,36 @@
 import { KMSClient } from '@aws-sdk/client-kms'
+import { LambdaClient } from '@aws-sdk/client-lambda'
 import { S3Client } from '@aws-sdk/client-s3'
 import { SchedulerClient } from '@aws-sdk/client-scheduler'
 import { SFNClient } from '@aws-sdk/client-sfn'
 import { votingToken } from '../adapters/chain/voting-token.ts'
+import { datanetBook } from '../adapters/dynamo/data-table.ts'
 import { documentClient } from '../adapters/dynamo/document-client.ts'
 import { ballotBook, powerCache, proposalBook, warrantBook } from '../adapters/dynamo/governance-table.ts'
+import { logBook } from '../adapters/dynamo/log-table.ts'
 import { kmsDigestSigner } from '../adapters/kms/digest-signer.ts'
+import { kmsNoteSigner } from '../adapters/kms/note-signer.ts'
+import { runLater } from '../adapters/lambda/later.ts'
+import { baselineBook, runBook, versionBook } from '../adapters/dynamo/training-table.ts'
 import { files } from '../adapters/s3/files.ts'
+import { trainingProgress } from '../adapters/s3/training-progress.ts'
+import { treeDigest } from '../adapters/s3/tree-digest.ts'
+import { executedStates } from '../adapters/sfn/execution-history.ts'
 import { closeSchedule } from '../adapters/scheduler/close-schedule.ts'
 import { machineStarter } from '../adapters/sfn/machines.ts'
 import { rules as rulesSchema } from '../api/schemas/governance.ts'
+import { appendLeaves } from '../domain/data/append-leaves.ts'
+import { openDatanet } from '../domain/data/open-datanet.ts'
+import type { Log } from '../domain/data/ports.ts'
+import { OpenLedgerError } from '../domain/errors.ts'
 import type { Genesis } from '../domain/governance/genesis.ts'
+import type { WarrantedMachine } from '../domain/governance/warrant.ts'
+import type { Recipe } from '../domain/training/recipe.ts'
+import type { JobProfile } from '../domain/training/training-job.ts'
 import { rulePresets } from '../domain/governance/rules.ts'
 import { parseAddress, parseBytes32 } from '../domain/protocol/hex.ts'
+import { verifierKey } from '../domain/protocol/signed-note.ts'
+import { logger } from './http/endpoint.ts'
 
 /**
  * Live adapters from the environment, each built at its first use and kept while the function is warm. A
@@ -35,8 +53,11 @@ function variable(name: string): string {
   return value
 }
 
-const s3 = once(() => new S3Client({ requestChecksumCalculation: 'WHEN_REQUIRED', forcePathStyle: isLocal() }))
+const s3 = once(
+  () => new S3Client({ requestChecksumCalculation: 'WHEN_REQUIRED', forcePathStyle: isLocal() }),
+)
 const kms = once(() => new KMSClient({}))
+const lambda = once(() => new LambdaClient({}))
 const sfn = once(() => new SFNClient({}))
 const scheduler = once(() => new SchedulerClient({}))
 const dynamo = once(documentClient)
@@ -44,6 +65,15 @@ const dynamo = once(documentClient)
 /** The emulator has no bucket host names; every other difference lives in infra/config.ts. */
 function isLocal(): boolean {
   return process.env.AWS_ENDPOINT_URL !== undefined
+}
+
+/** A head is signed within a minute in any case; asking now makes it seconds. So a failure here is no failure. */
+async function publishSoon() {
+  try {
+    await runLater(lambda(), variable('PUBLISH_LOG_FUNCTION'))()
+  } catch (error) {
+    logger.warn('log.publish-not-asked', { error: error as Error })
+  }
 }
 
 type GenesisVariable = Omit<Genesis, 'rules'> & { readonly rpcUrls: readonly string[] }
@@ -89,8 +119,62 @@ export const deps = {
     }),
   ),
 
+  datanets: once(() => datanetBook(dynamo(), variable('DATA_TABLE'))),
+  /** Opens the Datanet of a passed proposal; the same proposal twice is one Datanet. */
+  openDatanet: once(
+    () => (proposal: Parameters<typeof openDatanet>[1], terms: Parameters<typeof openDatanet>[2]) =>
+      openDatanet({ datanets: deps.datanets(), log: deps.log() }, proposal, terms, Date.now()),
+  ),
+
+  logBook: once(() => logBook(dynamo(), variable('LOG_TABLE'))),
+  /** The public log: `append` gives a leaf its index; the same leaf twice has one. */
+  log: once(
+    (): Log => ({
+      async append(leaf) {
+        const [index] = await appendLeaves({ log: deps.logBook() }, [leaf])
+        await publishSoon()
+        return { index: index! }
+      },
+    }),
+  ),
+  logHeadSigner: once(() => kmsNoteSigner(kms(), variable('LOG_HEAD_KEY_ID'))),
+  /** The key that verifies log heads, as one line (C2SP signed-note): `<name>+<id>+<base64>`. */
+  logHeadKey: async (): Promise<string> =>
+    verifierKey({ name: deps.logOrigin(), publicKey: await deps.logHeadSigner().publicKey() }),
+
   publicFiles: once(() => files(s3(), variable('PUBLIC_BUCKET'))),
   artifacts: once(() => files(s3(), variable('ARTIFACTS_BUCKET'))),
+
+  /** Digest of every object under a prefix of the artifact bucket. */
+  artifactsTree: once(() => (prefix: string) => treeDigest(s3(), variable('ARTIFACTS_BUCKET'), prefix)),
+  trainingProgress: once(
+    () => (checkpointUri: string | null) => trainingProgress(deps.artifacts(), checkpointUri),
+  ),
+
+  runs: once(() => runBook(dynamo(), variable('TRAINING_TABLE'))),
+  versions: once(() => versionBook(dynamo(), variable('TRAINING_TABLE'))),
+  baselines: once(() => baselineBook(dynamo(), variable('TRAINING_TABLE'))),
+  modelProfile: (name: string): JobProfile => {
+    const profiles = JSON.parse(variable('MODEL_PROFILES')) as Record<string, JobProfile>
+    const profile = profiles[name]
+    if (profile !== undefined) return profile
+    throw new OpenLedgerError('malformed', 'This stage has no such model profile', {
+      expected: Object.keys(profiles).join(', '),
+      seen: name,
+    })
+  },
+  /** What planning a job needs beside the job itself. */
+  jobFacts: (profile: string, recipe: Recipe) => ({
+    stage: variable('STAGE'),
+    artifactsBucket: variable('ARTIFACTS_BUCKET'),
+    dataBucket: variable('DATA_BUCKET'),
+    profile: deps.modelProfile(profile),
+    recipe,
+  }),
+  executedStates: once(() => (machine: WarrantedMachine, execution: string) => {
+    const arn = variable(`${machine.toUpperCase().replace('-', '_')}_MACHINE_ARN`)
+    return executedStates(sfn(), `${arn.replace(':stateMachine:', ':execution:')}:${execution}`)
+  }),
 
   receiptSigner: once(() => kmsDigestSigner(kms(), variable('RECEIPT_KEY_ID'))),
   warrantSigner: once(() => kmsDigestSigner(kms(), variable('WARRANT_KEY_ID'))),
