@@ -24,7 +24,8 @@ export type Route = {
   readonly response: z.ZodType
 }
 
-const page = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), cursor: z.string().nullable() })
+const page = <T extends z.ZodType>(item: T) =>
+  z.object({ items: z.array(item), cursor: z.string().nullable() })
 
 export const routes = {
   getOpenApi: {

@@ -22,13 +22,19 @@ export function chainProvider(url: string, chainId: number): JsonRpcProvider {
  * gOPEN over one or more endpoints that must agree on every answer. An unreachable or disagreeing endpoint is
  * `unavailable`: nothing is stored and the caller may try again.
  */
-export function votingToken(facts: { rpcUrls: readonly string[]; chainId: number; gOpen: Address }): VotingToken {
+export function votingToken(facts: {
+  rpcUrls: readonly string[]
+  chainId: number
+  gOpen: Address
+}): VotingToken {
   const providers = facts.rpcUrls.map(url => chainProvider(url, facts.chainId))
   const tokens = providers.map(provider => new Contract(facts.gOpen, ABI, provider))
 
   /** The newest final block that every endpoint has, with the same hash at each. */
   const finalizedBlock = async (): Promise<SnapshotBlock> => {
-    const heights = await agreeLater(providers.map(async provider => (await provider.getBlock('finalized'))?.number))
+    const heights = await agreeLater(
+      providers.map(async provider => (await provider.getBlock('finalized'))?.number),
+    )
     const number = Math.min(...heights.map(height => height ?? 0))
     return agree(
       providers.map(async provider => {
@@ -43,8 +49,10 @@ export function votingToken(facts: { rpcUrls: readonly string[]; chainId: number
 
   return {
     finalizedBlock,
-    pastVotes: async (voter, timepoint, block) => BigInt(String(await read('getPastVotes', [voter, timepoint], block))),
-    pastTotalSupply: async (timepoint, block) => BigInt(String(await read('getPastTotalSupply', [timepoint], block))),
+    pastVotes: async (voter, timepoint, block) =>
+      BigInt(String(await read('getPastVotes', [voter, timepoint], block))),
+    pastTotalSupply: async (timepoint, block) =>
+      BigInt(String(await read('getPastTotalSupply', [timepoint], block))),
     async votesNow(address) {
       const block = await finalizedBlock()
       const [votes, balance, delegate] = await Promise.all([
@@ -72,7 +80,11 @@ async function agreeLater<T>(answers: Promise<T>[]): Promise<T[]> {
 
 async function agree<T>(answers: Promise<T>[]): Promise<T> {
   const all = await agreeLater(answers)
-  const texts = new Set(all.map(answer => JSON.stringify(answer, (_, value) => (typeof value === 'bigint' ? String(value) : value))))
+  const texts = new Set(
+    all.map(answer =>
+      JSON.stringify(answer, (_, value) => (typeof value === 'bigint' ? String(value) : value)),
+    ),
+  )
   const [first] = all
   if (texts.size !== 1 || first === undefined) {
     throw new OpenLedgerError('unavailable', 'The chain endpoints do not agree; try again', {

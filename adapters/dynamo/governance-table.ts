@@ -16,7 +16,13 @@ import type {
   WarrantBook,
 } from '../../domain/governance/ports.ts'
 import type { Ballot, Proposal, Review, SnapshotBlock, VoteResult } from '../../domain/governance/proposal.ts'
-import { bigintOf, decodeCursor, encodeCursor, failedCondition, isConditionFailure } from './document-client.ts'
+import {
+  bigintOf,
+  decodeCursor,
+  encodeCursor,
+  failedCondition,
+  isConditionFailure,
+} from './document-client.ts'
 
 /**
  * The governance table. Keys and access patterns:
@@ -39,7 +45,8 @@ const NONCE_DIGITS = 16
 
 const proposalKey = (id: string) => ({ pk: `P#${id}`, sk: 'proposal' })
 const shardKey = (id: string, shard: number) => `B#${id}#${String(shard).padStart(2, '0')}`
-const itemSortKey = (voter: string, nonce: number) => `item#${voter}#${String(nonce).padStart(NONCE_DIGITS, '0')}`
+const itemSortKey = (voter: string, nonce: number) =>
+  `item#${voter}#${String(nonce).padStart(NONCE_DIGITS, '0')}`
 const supportField = { 0: 'againstWei', 1: 'forWei', 2: 'abstainWei' } as const
 
 /** A voter's shard: any fixed spread works, it is never published. */
@@ -77,7 +84,12 @@ export function proposalBook(client: DynamoDBDocumentClient, table: string): Pro
               {
                 Put: {
                   TableName: table,
-                  Item: { pk: `PROPOSER#${proposal.document.proposer}`, sk: 'live', proposalId: proposal.id, liveUntilMs },
+                  Item: {
+                    pk: `PROPOSER#${proposal.document.proposer}`,
+                    sk: 'live',
+                    proposalId: proposal.id,
+                    liveUntilMs,
+                  },
                   ConditionExpression: 'attribute_not_exists(pk) OR liveUntilMs < :now',
                   ExpressionAttributeValues: { ':now': proposal.submittedAt },
                 },
@@ -137,7 +149,8 @@ export function proposalBook(client: DynamoDBDocumentClient, table: string): Pro
                 Update: {
                   TableName: table,
                   Key: proposalKey(before.id),
-                  UpdateExpression: 'SET admits = :admits, rejects = :rejects, admittedAt = :admittedAt, rejectedAt = :rejectedAt',
+                  UpdateExpression:
+                    'SET admits = :admits, rejects = :rejects, admittedAt = :admittedAt, rejectedAt = :rejectedAt',
                   ConditionExpression: 'admits = :wereAdmits AND rejects = :wereRejects',
                   ExpressionAttributeValues: {
                     ':admits': after.admits,
@@ -189,7 +202,11 @@ export function proposalBook(client: DynamoDBDocumentClient, table: string): Pro
 export function ballotBook(client: DynamoDBDocumentClient, table: string): BallotBook {
   const read = async (id: string, voter: string, sk: string) => {
     const { Item } = await client.send(
-      new GetCommand({ TableName: table, Key: { pk: shardKey(id, shardOf(voter)), sk }, ConsistentRead: true }),
+      new GetCommand({
+        TableName: table,
+        Key: { pk: shardKey(id, shardOf(voter)), sk },
+        ConsistentRead: true,
+      }),
     )
     return Item === undefined ? null : toBallot(Item)
   }
@@ -281,7 +298,10 @@ export function ballotBook(client: DynamoDBDocumentClient, table: string): Ballo
 
     async recordEquivocation(id, ballot) {
       const pk = shardKey(id, shardOf(ballot.voter))
-      const digest = createHash('sha256').update(`${ballot.support}|${ballot.reason}`).digest('hex').slice(0, 16)
+      const digest = createHash('sha256')
+        .update(`${ballot.support}|${ballot.reason}`)
+        .digest('hex')
+        .slice(0, 16)
       await client.send(
         new PutCommand({
           TableName: table,
@@ -294,7 +314,11 @@ export function ballotBook(client: DynamoDBDocumentClient, table: string): Ballo
       return Promise.all(
         Array.from({ length: SHARDS }, async (_, shard) => {
           const { Item } = await client.send(
-            new GetCommand({ TableName: table, Key: { pk: shardKey(id, shard), sk: 'gate' }, ConsistentRead: true }),
+            new GetCommand({
+              TableName: table,
+              Key: { pk: shardKey(id, shard), sk: 'gate' },
+              ConsistentRead: true,
+            }),
           )
           return toGate(shard, Item)
         }),
@@ -324,11 +348,15 @@ export function ballotBook(client: DynamoDBDocumentClient, table: string): Ballo
 export function powerCache(client: DynamoDBDocumentClient, table: string): PowerCache {
   return {
     async get(id, voter) {
-      const { Item } = await client.send(new GetCommand({ TableName: table, Key: { pk: `P#${id}`, sk: `power#${voter}` } }))
+      const { Item } = await client.send(
+        new GetCommand({ TableName: table, Key: { pk: `P#${id}`, sk: `power#${voter}` } }),
+      )
       return Item === undefined ? null : bigintOf(Item.powerWei)
     },
     async put(id, voter, powerWei) {
-      await client.send(new PutCommand({ TableName: table, Item: { pk: `P#${id}`, sk: `power#${voter}`, powerWei } }))
+      await client.send(
+        new PutCommand({ TableName: table, Item: { pk: `P#${id}`, sk: `power#${voter}`, powerWei } }),
+      )
     },
   }
 }
@@ -414,12 +442,19 @@ async function setOnce<T>(
     return value
   } catch (error) {
     if (!isConditionFailure(error)) throw error
-    const { Item } = await client.send(new GetCommand({ TableName: table, Key: proposalKey(id), ConsistentRead: true }))
+    const { Item } = await client.send(
+      new GetCommand({ TableName: table, Key: proposalKey(id), ConsistentRead: true }),
+    )
     return Item?.[attribute] as T
   }
 }
 
-async function queryAll(client: DynamoDBDocumentClient, table: string, pk: string, prefix: string): Promise<Item[]> {
+async function queryAll(
+  client: DynamoDBDocumentClient,
+  table: string,
+  pk: string,
+  prefix: string,
+): Promise<Item[]> {
   const items: Item[] = []
   let start: Item | undefined
   do {

@@ -1,7 +1,7 @@
-import { GetPublicKeyCommand, KMSClient, SignCommand } from '@aws-sdk/client-kms'
+import { GetPublicKeyCommand, type KMSClient, SignCommand } from '@aws-sdk/client-kms'
 import { computeAddress, recoverAddress, Signature } from 'ethers'
-import type { DigestSigner } from '../../domain/governance/ports.ts'
 import { OpenLedgerError } from '../../domain/errors.ts'
+import type { DigestSigner } from '../../domain/governance/ports.ts'
 import { bytesToHex, hexToBytes, parseAddress } from '../../domain/protocol/hex.ts'
 import { normalizeSignature } from '../../domain/protocol/typed-data.ts'
 

@@ -14,7 +14,10 @@ export const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected a SHA-256: 64
 export const signature = z
   .string()
   .regex(/^0x([0-9a-fA-F]{2}){64,8192}$/, 'expected a signature: 0x and 64 to 8,192 bytes in hex')
-export const instant = z.iso.datetime({ precision: 3, error: 'expected an instant like 2026-01-31T12:00:00.000Z' })
+export const instant = z.iso.datetime({
+  precision: 3,
+  error: 'expected an instant like 2026-01-31T12:00:00.000Z',
+})
 export const baseUnits = z
   .string()
   .regex(/^(0|[1-9][0-9]{0,77})$/, 'expected an amount in base units: decimal digits without leading zeros')

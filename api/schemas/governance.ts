@@ -1,5 +1,16 @@
 import * as z from 'zod'
-import { address, baseUnits, bytes32, instant, nonce, ppm, receipt, sha256, signature, slug } from './common.ts'
+import {
+  address,
+  baseUnits,
+  bytes32,
+  instant,
+  nonce,
+  ppm,
+  receipt,
+  sha256,
+  signature,
+  slug,
+} from './common.ts'
 
 /** Rules under which a proposal is reviewed, voted and executed. A proposal names their digest. */
 export const rules = z.strictObject({
@@ -34,18 +45,30 @@ export const datanetTerms = z.strictObject({
   recordProfile: z.enum(['instruction']),
   /** Put before every record and every served conversation without one of its own. */
   systemPrompt: z.string().max(500),
-  licenses: z.array(z.string().regex(/^[A-Za-z0-9.+-]{2,40}$/)).min(1).max(20),
+  licenses: z
+    .array(z.string().regex(/^[A-Za-z0-9.+-]{2,40}$/))
+    .min(1)
+    .max(20),
   baseModel: sha256,
   modelProfile: slug,
   /** Digests of files that nobody may train on, committed in the log before intake opens. */
   sealedSet: z.strictObject({ digest: sha256, items: z.int().min(1) }),
   usefulnessSet: z.strictObject({ digest: sha256, items: z.int().min(1) }),
+  /** The worked examples that the few-shot baseline is shown. */
+  shotSet: z.strictObject({ digest: sha256, items: z.int().min(1) }),
+  /** How the untuned model is measured when the Datanet opens; a build names its own recipe. */
+  recipe: sha256,
   maxSubmissionBytes: z.int().min(1_000).max(5_000_000_000),
   maxRecordsPerUnvettedAccount: z.int().min(0).max(100_000),
 })
 export type DatanetTerms = z.infer<typeof datanetTerms>
 
-const datasetReference = z.strictObject({ datasetId: bytes32, trainRoot: sha256, trainRecords: z.int().min(1), logSize: z.int().min(1) })
+const datasetReference = z.strictObject({
+  datasetId: bytes32,
+  trainRoot: sha256,
+  trainRecords: z.int().min(1),
+  logSize: z.int().min(1),
+})
 
 export const fineTuneInput = z.strictObject({
   datanetId: bytes32,
@@ -55,6 +78,7 @@ export const fineTuneInput = z.strictObject({
   /** SHA-256 of the canonical JSON of the model profile's recipe: what runs is what was voted. */
   recipe: sha256,
   sealedSet: sha256,
+  shotSet: sha256,
   gate: gateRule,
 })
 export type FineTuneInput = z.infer<typeof fineTuneInput>
@@ -155,7 +179,12 @@ export const castBallotAnswer = z.object({
   receipt: receipt.nullable(),
 })
 
-export const tally = z.object({ againstWei: baseUnits, forWei: baseUnits, abstainWei: baseUnits, voters: z.int() })
+export const tally = z.object({
+  againstWei: baseUnits,
+  forWei: baseUnits,
+  abstainWei: baseUnits,
+  voters: z.int(),
+})
 export const result = z.object({
   outcome: z.enum(['passed', 'defeated', 'disputed']),
   tally,

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { address, bytes32, instant, ppm, sha256 } from './common.ts'
+import { bytes32, instant, ppm, sha256 } from './common.ts'
 
 export const score = z.object({ exactMatch: ppm, low: ppm, high: ppm, n: z.int() })
 export const runStep = z.object({
@@ -51,7 +51,13 @@ export const lineage = z.strictObject({
     chatTemplate: sha256,
   }),
   scores: z.record(z.string(), score),
-  gate: z.strictObject({ passed: z.boolean(), differencePpm: z.int(), lowPpm: z.int(), highPpm: z.int(), n: z.int() }),
+  gate: z.strictObject({
+    passed: z.boolean(),
+    differencePpm: z.int(),
+    lowPpm: z.int(),
+    highPpm: z.int(),
+    n: z.int(),
+  }),
 })
 export type Lineage = z.infer<typeof lineage>
 export const versionView = z.object({
@@ -59,15 +65,6 @@ export const versionView = z.object({
   lineage,
   createdAt: instant,
   promoted: z.boolean(),
-  aliases: z.array(z.string()),
-})
-export const aliasView = z.object({
-  alias: z.string(),
-  datanetId: bytes32,
-  version: bytes32,
-  previous: bytes32.nullable(),
-  endpoint: z.string(),
-  movedAt: instant,
-  warrantId: bytes32,
-  contributors: z.array(address).optional(),
+  /** The canonical lineage as a public file. */
+  lineageFile: z.string(),
 })

@@ -41,7 +41,13 @@ export function ballotFile(
     proposalSignature: proposal.signature,
     reviews: [...parts.reviews]
       .sort((a, b) => (a.governor < b.governor ? -1 : 1))
-      .map(({ governor, decision, reason, nonce, signature }) => ({ governor, decision, reason, nonce, signature })),
+      .map(({ governor, decision, reason, nonce, signature }) => ({
+        governor,
+        decision,
+        reason,
+        nonce,
+        signature,
+      })),
     powerSource: {
       blockNumber: parts.snapshot.number,
       blockHash: parts.snapshot.hash,
@@ -129,7 +135,10 @@ export function readBallotFile(bytes: Uint8Array): { header: BallotFileHeader; b
     const [header, ...ballots] = lines.map(line => JSON.parse(line) as unknown)
     return { header: header as BallotFileHeader, ballots: ballots as BallotLine[] }
   } catch (cause) {
-    throw new OpenLedgerError('malformed', 'This is not a ballot file', { expected: 'gzip over NDJSON', cause })
+    throw new OpenLedgerError('malformed', 'This is not a ballot file', {
+      expected: 'gzip over NDJSON',
+      cause,
+    })
   }
 }
 

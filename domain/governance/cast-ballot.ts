@@ -5,7 +5,14 @@ import { keccak256Hex } from '../protocol/ids.ts'
 import { normalizeSignature, requireSigner } from '../protocol/typed-data.ts'
 import type { Genesis } from './genesis.ts'
 import type { BallotBook, PowerCache, ProposalBook, VotingToken } from './ports.ts'
-import { type Ballot, deadlineSeconds, isVoteOpen, type Proposal, proposalState, snapshotSeconds } from './proposal.ts'
+import {
+  type Ballot,
+  deadlineSeconds,
+  isVoteOpen,
+  type Proposal,
+  proposalState,
+  snapshotSeconds,
+} from './proposal.ts'
 
 /** Two devices of one voter may race; each retry reads the ballot that won. */
 const MAX_TRIES = 8

@@ -5,7 +5,15 @@ import { ballotFile, countedBallots, tallyOf } from './ballot-file.ts'
 import { decideOutcome } from './decide-outcome.ts'
 import type { Genesis } from './genesis.ts'
 import type { BallotBook, GateState, ProposalBook, PublicFiles, VotingToken } from './ports.ts'
-import { type Ballot, clockSeconds, deadlineSeconds, emptyTally, type Proposal, snapshotSeconds, type VoteResult } from './proposal.ts'
+import {
+  type Ballot,
+  clockSeconds,
+  deadlineSeconds,
+  emptyTally,
+  type Proposal,
+  snapshotSeconds,
+  type VoteResult,
+} from './proposal.ts'
 
 export type CloseVoteDeps = {
   readonly genesis: Genesis
@@ -33,7 +41,9 @@ export async function shutGates(
   if (proposal.admittedAt === null) return { admitted: false, shut: 0 }
   const gates = await deps.ballots.gates(proposal.id)
   await Promise.all(
-    gates.filter(gate => gate.shutAt === null).map(gate => deps.ballots.shutGate(proposal.id, gate.shard, input.now)),
+    gates
+      .filter(gate => gate.shutAt === null)
+      .map(gate => deps.ballots.shutGate(proposal.id, gate.shard, input.now)),
   )
   const after = await deps.ballots.gates(proposal.id)
   const open = after.filter(gate => gate.shutAt === null).length
@@ -78,7 +88,12 @@ export async function closeVote(
     snapshot: block,
     totalSupplyWei,
     ballots,
-    result: { outcome: decision.outcome, tally: recount, voters: recount.voters, quorumWei: decision.quorumWei },
+    result: {
+      outcome: decision.outcome,
+      tally: recount,
+      voters: recount.voters,
+      quorumWei: decision.quorumWei,
+    },
   })
   const sha256 = sha256Hex(file)
   const key = `ballots/${proposal.id}/${sha256}.ndjson.gz`
@@ -95,13 +110,16 @@ export async function closeVote(
     ballotFile: { key, sha256 },
     closedAt: input.now,
     executableAt:
-      mismatch === null && decision.outcome === 'passed' ? input.now + proposal.rules.timelockSeconds * 1_000 : null,
+      mismatch === null && decision.outcome === 'passed'
+        ? input.now + proposal.rules.timelockSeconds * 1_000
+        : null,
   })
 }
 
 function requireAllShut(gates: readonly GateState[]) {
   const open = gates.filter(gate => gate.shutAt === null).length
-  if (open > 0) throw new OpenLedgerError('proposal-not-open', 'The gates are not shut', { seen: `${open} open` })
+  if (open > 0)
+    throw new OpenLedgerError('proposal-not-open', 'The gates are not shut', { seen: `${open} open` })
 }
 
 function counterMismatch(gates: readonly GateState[], recount: ReturnType<typeof tallyOf>): string | null {

@@ -14,10 +14,22 @@ export function decideOutcome(
   const quorum = quorumWei(rules, totalSupplyWei)
   const towardsQuorum = rules.quorumCounts === 'for' ? tally.forWei : tally.forWei + tally.abstainWei
   if (towardsQuorum < quorum) {
-    return { outcome: 'defeated', quorumWei: quorum, reason: `quorum not reached: ${towardsQuorum} of ${quorum} wei` }
+    return {
+      outcome: 'defeated',
+      quorumWei: quorum,
+      reason: `quorum not reached: ${towardsQuorum} of ${quorum} wei`,
+    }
   }
   if (tally.forWei <= tally.againstWei) {
-    return { outcome: 'defeated', quorumWei: quorum, reason: `not more for (${tally.forWei}) than against (${tally.againstWei})` }
+    return {
+      outcome: 'defeated',
+      quorumWei: quorum,
+      reason: `not more for (${tally.forWei}) than against (${tally.againstWei})`,
+    }
   }
-  return { outcome: 'passed', quorumWei: quorum, reason: `${tally.forWei} wei for, ${tally.againstWei} against` }
+  return {
+    outcome: 'passed',
+    quorumWei: quorum,
+    reason: `${tally.forWei} wei for, ${tally.againstWei} against`,
+  }
 }

@@ -3,7 +3,14 @@ import { OpenLedgerError } from '../errors.ts'
 import type { Bytes32 } from '../protocol/hex.ts'
 import { resourceName } from '../protocol/ids.ts'
 import type { Genesis } from './genesis.ts'
-import type { DigestSigner, MachineStarter, ProposalBook, StoredWarrant, WarrantAction, WarrantBook } from './ports.ts'
+import type {
+  DigestSigner,
+  MachineStarter,
+  ProposalBook,
+  StoredWarrant,
+  WarrantAction,
+  WarrantBook,
+} from './ports.ts'
 import { type Proposal, proposalState, type VoteResult } from './proposal.ts'
 import { makeWarrant, runIdOf, type WarrantedInput, type WarrantedMachine } from './warrant.ts'
 
@@ -30,7 +37,8 @@ export async function executeProposal(
   input: { proposalId: Bytes32; now: number },
 ): Promise<Record<string, string>> {
   const proposal = await deps.proposals.get(input.proposalId)
-  if (proposal === null) throw new OpenLedgerError('not-found', 'There is no such proposal', { seen: input.proposalId })
+  if (proposal === null)
+    throw new OpenLedgerError('not-found', 'There is no such proposal', { seen: input.proposalId })
   if (proposal.executedAt !== null) return { ...proposal.outcome }
   const result = requireExecutable(proposal, input.now)
   const outcome = await carryOut(deps, proposal, result)
@@ -44,20 +52,29 @@ function requireExecutable(proposal: Proposal, now: number): VoteResult {
   if (state !== 'queued' || result === null || result.executableAt === null || now < result.executableAt) {
     throw new OpenLedgerError('proposal-not-open', 'This proposal cannot be executed now', {
       expected: 'queued, with its timelock over',
-      seen: state === 'queued' ? `timelock until ${new Date(result?.executableAt ?? 0).toISOString()}` : state,
+      seen:
+        state === 'queued' ? `timelock until ${new Date(result?.executableAt ?? 0).toISOString()}` : state,
     })
   }
   return result
 }
 
-async function carryOut(deps: ExecuteProposalDeps, proposal: Proposal, result: VoteResult): Promise<Record<string, string>> {
+async function carryOut(
+  deps: ExecuteProposalDeps,
+  proposal: Proposal,
+  result: VoteResult,
+): Promise<Record<string, string>> {
   const { action } = proposal.document
   switch (action.type) {
     case 'text':
       return { adopted: proposal.id }
     case 'open-datanet': {
       await deps.warrants.keep(await makeWarrant(deps, proposal, result, 'open-datanet', action.input))
-      return deps.openDatanet(proposal, action.input)
+      const { datanetId } = await deps.openDatanet(proposal, action.input)
+      // What depends only on the base model and the sealed set is measured now, while people upload and vote.
+      const name = resourceName(deps.genesis.stage, 'baselines', datanetId, 1)
+      await deps.machines.start('measure-baselines', name, { schema: 1, datanetId, terms: action.input })
+      return { datanetId }
     }
     case 'build':
       return startWarranted(deps, proposal, result, 'fine-tune', action.input.fineTune)

@@ -7,7 +7,10 @@ export type ProposalBook = {
   /** Puts a new proposal and the proposer's one-live-proposal lock in one transaction. */
   add(proposal: Proposal, liveUntilMs: number): Promise<'added' | 'exists' | 'another-is-live'>
   get(id: Bytes32): Promise<Proposal | null>
-  list(page: { cursor?: string | undefined; limit?: number | undefined }): Promise<{ items: Proposal[]; cursor: string | null }>
+  list(page: {
+    cursor?: string | undefined
+    limit?: number | undefined
+  }): Promise<{ items: Proposal[]; cursor: string | null }>
   reviews(id: Bytes32): Promise<Review[]>
   /** Adds a review and sets the counters if they are still the ones that were read. */
   addReview(
@@ -33,7 +36,11 @@ export type BallotBook = {
   current(id: Bytes32, voter: Address): Promise<Ballot | null>
   item(id: Bytes32, voter: Address, nonce: number): Promise<Ballot | null>
   /** Counts `ballot` in place of `previous`: ballot, gate and append-only item in one transaction. */
-  replace(id: Bytes32, ballot: Ballot, previous: Ballot | null): Promise<'counted' | 'gate-shut' | 'changed' | 'exists'>
+  replace(
+    id: Bytes32,
+    ballot: Ballot,
+    previous: Ballot | null,
+  ): Promise<'counted' | 'gate-shut' | 'changed' | 'exists'>
   /** Keeps a valid ballot with a lower nonce: an item without a change of the tally. */
   keepSuperseded(id: Bytes32, ballot: Ballot): Promise<'kept' | 'gate-shut' | 'exists'>
   recordEquivocation(id: Bytes32, ballot: Ballot): Promise<void>
@@ -48,7 +55,9 @@ export type VotingToken = {
   /** `getPastVotes(voter, timepoint)` at a final block whose time is past the timepoint. */
   pastVotes(voter: Address, timepointSeconds: number, block: SnapshotBlock): Promise<bigint>
   pastTotalSupply(timepointSeconds: number, block: SnapshotBlock): Promise<bigint>
-  votesNow(address: Address): Promise<{ votesWei: bigint; balanceWei: bigint; delegate: Address | null; block: SnapshotBlock }>
+  votesNow(
+    address: Address,
+  ): Promise<{ votesWei: bigint; balanceWei: bigint; delegate: Address | null; block: SnapshotBlock }>
 }
 
 export type PowerCache = {
@@ -89,5 +98,9 @@ export type WarrantBook = {
 
 export type MachineStarter = {
   /** Starts at most one execution of that name; a second start with the same name is not an error. */
-  start(machine: 'fine-tune' | 'align' | 'release' | 'measure-baselines', name: string, input: unknown): Promise<void>
+  start(
+    machine: 'fine-tune' | 'align' | 'release' | 'measure-baselines',
+    name: string,
+    input: unknown,
+  ): Promise<void>
 }

@@ -37,7 +37,13 @@ export async function submitProposal(
 
   const id = documentId(document)
   const proposer = parseAddress(document.proposer)
-  requireSigner(genesis, 'Proposal', { proposalId: id, proposer, nonce: document.nonce }, input.signature, proposer)
+  requireSigner(
+    genesis,
+    'Proposal',
+    { proposalId: id, proposer, nonce: document.nonce },
+    input.signature,
+    proposer,
+  )
 
   const known = await deps.proposals.get(id)
   if (known !== null) return known
@@ -82,7 +88,10 @@ function requireThisDeployment(genesis: Genesis, document: ProposalDocument) {
 
 function requireRulesInForce(genesis: Genesis, document: ProposalDocument) {
   if (genesis.rules.name === 'rehearsal' && !genesis.rehearsal) {
-    throw new OpenLedgerError('rules-not-allowed', 'The rehearsal rules need a stage that says rehearsal: true')
+    throw new OpenLedgerError(
+      'rules-not-allowed',
+      'The rehearsal rules need a stage that says rehearsal: true',
+    )
   }
   const inForce: Bytes32 = rulesDigest(genesis.rules)
   if (document.rules !== inForce) {

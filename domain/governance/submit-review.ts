@@ -56,7 +56,8 @@ export async function submitReview(
 
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
     const proposal = await deps.proposals.get(input.proposalId)
-    if (proposal === null) throw new OpenLedgerError('not-found', 'There is no such proposal', { seen: input.proposalId })
+    if (proposal === null)
+      throw new OpenLedgerError('not-found', 'There is no such proposal', { seen: input.proposalId })
     const earlier = (await deps.proposals.reviews(proposal.id)).find(one => one.governor === governor)
     if (earlier !== undefined) {
       if (earlier.decision === review.decision && earlier.reason === review.reason) return proposal
@@ -87,6 +88,7 @@ function counted(proposal: Proposal, review: Review, need: { threshold: number; 
     admits,
     rejects,
     admittedAt: proposal.admittedAt ?? (admits >= need.threshold ? review.receivedAt : null),
-    rejectedAt: proposal.rejectedAt ?? (proposal.admittedAt === null && outOfReach ? review.receivedAt : null),
+    rejectedAt:
+      proposal.rejectedAt ?? (proposal.admittedAt === null && outOfReach ? review.receivedAt : null),
   }
 }

@@ -1,4 +1,10 @@
-import type { Action, AlignInput, BuildInput, ReleaseInput, WarrantDocument } from '../../api/schemas/governance.ts'
+import type {
+  Action,
+  AlignInput,
+  BuildInput,
+  ReleaseInput,
+  WarrantDocument,
+} from '../../api/schemas/governance.ts'
 import * as schemas from '../../api/schemas/governance.ts'
 import { OpenLedgerError } from '../errors.ts'
 import { type Address, type Bytes32, parseBytes32, parseSha256Hex, sha256ToBytes32 } from '../protocol/hex.ts'
@@ -49,7 +55,9 @@ export async function makeWarrant(
     ballotFileSha256: result.ballotFile.sha256,
   }
   const id = documentId(document)
-  const signature = await deps.signer.sign(hashTypedData(deps.genesis, 'Warrant', warrantMessage(id, document)))
+  const signature = await deps.signer.sign(
+    hashTypedData(deps.genesis, 'Warrant', warrantMessage(id, document)),
+  )
   return { id, document, signature, input, usedBy: null, attempts: 0, succeeded: false }
 }
 
@@ -71,7 +79,13 @@ function warrantMessage(id: Bytes32, document: WarrantDocument) {
  * @throws OpenLedgerError warrant-missing, warrant-invalid, warrant-expired, warrant-input-mismatch
  */
 export function checkWarrant(
-  facts: { genesis: Genesis; signer: Address; now: number; ballotFile: Uint8Array | null; parentOutput: ParentOutput },
+  facts: {
+    genesis: Genesis
+    signer: Address
+    now: number
+    ballotFile: Uint8Array | null
+    parentOutput: ParentOutput
+  },
   machine: WarrantAction,
   started: unknown,
 ): WarrantedInput {
@@ -80,10 +94,17 @@ export function checkWarrant(
   const refuse = (message: string, expected: string, seen: string) => {
     throw new OpenLedgerError('warrant-invalid', message, { expected, seen })
   }
-  if (documentId(document) !== given.warrant.id) refuse("The warrant's id is not the hash of its document", documentId(document), given.warrant.id)
-  if (document.deploymentId !== facts.genesis.deploymentId) refuse('The warrant is of another deployment', facts.genesis.deploymentId, document.deploymentId)
+  if (documentId(document) !== given.warrant.id)
+    refuse("The warrant's id is not the hash of its document", documentId(document), given.warrant.id)
+  if (document.deploymentId !== facts.genesis.deploymentId)
+    refuse('The warrant is of another deployment', facts.genesis.deploymentId, document.deploymentId)
   if (document.action !== machine) refuse('The warrant permits another action', machine, document.action)
-  if (given.runId !== runIdOf(given.warrant.id, given.attempt)) refuse('The run id does not follow from the warrant', runIdOf(given.warrant.id, given.attempt), given.runId)
+  if (given.runId !== runIdOf(given.warrant.id, given.attempt))
+    refuse(
+      'The run id does not follow from the warrant',
+      runIdOf(given.warrant.id, given.attempt),
+      given.runId,
+    )
   const signer = signerOf(facts.genesis, given)
   if (signer !== facts.signer) refuse('The warrant was signed by another key', facts.signer, signer)
   if (facts.now > Date.parse(document.expiresAt)) {
@@ -104,21 +125,35 @@ export function checkWarrant(
 
 function parseStarted(started: unknown): WarrantedInput {
   const given = started as Partial<WarrantedInput> | null
-  if (typeof given !== 'object' || given === null || typeof given.warrant !== 'object' || given.warrant === null) {
+  if (
+    typeof given !== 'object' ||
+    given === null ||
+    typeof given.warrant !== 'object' ||
+    given.warrant === null
+  ) {
     throw new OpenLedgerError('warrant-missing', 'This execution was started without a warrant', {
       expected: 'an execution that a passed vote started',
       seen: 'no warrant in the input',
     })
   }
   const document = schemas.warrantDocument.safeParse(given.warrant.document)
-  if (given.schema !== 1 || !document.success || !Number.isSafeInteger(given.attempt) || typeof given.warrant.signature !== 'string') {
+  if (
+    given.schema !== 1 ||
+    !document.success ||
+    !Number.isSafeInteger(given.attempt) ||
+    typeof given.warrant.signature !== 'string'
+  ) {
     throw new OpenLedgerError('warrant-invalid', 'The warrant does not have the shape of one', {
       expected: 'schema 1 with warrant, input, runId and attempt',
     })
   }
   return {
     schema: 1,
-    warrant: { id: parseBytes32(given.warrant.id), document: document.data, signature: given.warrant.signature },
+    warrant: {
+      id: parseBytes32(given.warrant.id),
+      document: document.data,
+      signature: given.warrant.signature,
+    },
     input: given.input,
     runId: parseBytes32(given.runId),
     attempt: given.attempt as number,
@@ -127,7 +162,12 @@ function parseStarted(started: unknown): WarrantedInput {
 
 function signerOf(genesis: Genesis, given: WarrantedInput): Address {
   try {
-    return recoverSigner(genesis, 'Warrant', warrantMessage(given.warrant.id, given.warrant.document), given.warrant.signature)
+    return recoverSigner(
+      genesis,
+      'Warrant',
+      warrantMessage(given.warrant.id, given.warrant.document),
+      given.warrant.signature,
+    )
   } catch (cause) {
     throw new OpenLedgerError('warrant-invalid', 'The signature of the warrant is not valid', { cause })
   }
@@ -142,16 +182,22 @@ function checkVote(
   input: unknown,
 ) {
   const refuse = (message: string, seen: string) => {
-    throw new OpenLedgerError('warrant-invalid', message, { expected: 'the ballot file of a passed vote', seen })
+    throw new OpenLedgerError('warrant-invalid', message, {
+      expected: 'the ballot file of a passed vote',
+      seen,
+    })
   }
-  if (facts.ballotFile === null) return refuse('The ballot file of the vote is missing', document.ballotFileSha256)
+  if (facts.ballotFile === null)
+    return refuse('The ballot file of the vote is missing', document.ballotFileSha256)
   const digest = sha256Hex(facts.ballotFile)
   if (digest !== document.ballotFileSha256) return refuse('The ballot file is another one', digest)
   const { header, ballots } = readBallotFile(facts.ballotFile)
   const proposal = schemas.proposalDocument.parse(header.proposal)
   const rules = schemas.rules.parse(header.rules)
-  if (documentId(proposal) !== document.proposalId) return refuse('The ballot file is of another proposal', documentId(proposal))
-  if (documentId(rules) !== proposal.rules) return refuse('The ballot file holds other rules than were voted under', documentId(rules))
+  if (documentId(proposal) !== document.proposalId)
+    return refuse('The ballot file is of another proposal', documentId(proposal))
+  if (documentId(rules) !== proposal.rules)
+    return refuse('The ballot file holds other rules than were voted under', documentId(rules))
   const recount = recountBallotFile(facts.genesis, parseBytes32(document.proposalId), ballots)
   const decision = decideOutcome(rules, recount, BigInt(header.powerSource.totalSupply))
   if (decision.outcome !== 'passed') return refuse('The vote did not pass', decision.reason)
@@ -180,7 +226,8 @@ export function buildStepInput(
 ): BuildInput['fineTune'] | AlignInput | ReleaseInput | null {
   if (step === 'fine-tune') return build.fineTune
   if (parent === null) return null
-  if (step === 'align') return build.align === undefined ? null : { ...build.align, parentVersion: parent.version }
+  if (step === 'align')
+    return build.align === undefined ? null : { ...build.align, parentVersion: parent.version }
   if (step === 'release') return { ...build.release, version: parent.version }
   return null
 }

@@ -10,12 +10,22 @@ export const handler = endpoint(routes.castBallot, async ({ params, body, receiv
   const genesis = deps.genesis()
   const proposalId = parseBytes32(params.id)
   const { ballot, counted } = await castBallot(
-    { genesis, proposals: deps.proposals(), ballots: deps.ballots(), powers: deps.powers(), token: deps.token() },
+    {
+      genesis,
+      proposals: deps.proposals(),
+      ballots: deps.ballots(),
+      powers: deps.powers(),
+      token: deps.token(),
+    },
     { ...body, proposalId, receivedAt },
   )
   logger.info('ballot.cast', { proposalId, voter: ballot.voter, nonce: ballot.nonce, counted })
   const receipt = await receiptOrNull(() =>
-    signReceipt({ genesis, signer: deps.receiptSigner() }, ballotDigest(genesis, proposalId, ballot), ballot.receivedAt),
+    signReceipt(
+      { genesis, signer: deps.receiptSigner() },
+      ballotDigest(genesis, proposalId, ballot),
+      ballot.receivedAt,
+    ),
   )
   return { proposalId, voter: ballot.voter, counted, powerWei: String(ballot.powerWei), receipt }
 })

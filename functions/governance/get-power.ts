@@ -19,6 +19,7 @@ export const handler = endpoint(routes.getPower, async ({ params }) => {
 
 function hintFor(balanceWei: bigint, delegate: string | null): string {
   if (balanceWei === 0n) return 'This address holds no gOPEN: wrap OPEN with GOpen.depositFor, then delegate.'
-  if (delegate === null) return 'The balance is not delegated: call GOpen.delegate with the own address to vote oneself.'
+  if (delegate === null)
+    return 'The balance is not delegated: call GOpen.delegate with the own address to vote oneself.'
   return `The votes are delegated to ${delegate}; delegate to the own address to vote oneself.`
 }

@@ -7,6 +7,7 @@ import { viewProposal } from './view-proposal.ts'
 
 export const handler = endpoint(routes.getProposal, async ({ params, receivedAt }) => {
   const proposal = await deps.proposals().get(parseBytes32(params.id))
-  if (proposal === null) throw new OpenLedgerError('not-found', 'There is no such proposal', { seen: params.id })
+  if (proposal === null)
+    throw new OpenLedgerError('not-found', 'There is no such proposal', { seen: params.id })
   return viewProposal(proposal, receivedAt)
 })

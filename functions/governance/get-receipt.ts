@@ -10,7 +10,8 @@ export const handler = endpoint(routes.getReceipt, async ({ params }) => {
   const genesis = deps.genesis()
   const proposalId = parseBytes32(params.id)
   const ballot = await deps.ballots().current(proposalId, parseAddress(params.voter))
-  if (ballot === null) throw new OpenLedgerError('not-found', 'This address has no ballot here', { seen: params.voter })
+  if (ballot === null)
+    throw new OpenLedgerError('not-found', 'This address has no ballot here', { seen: params.voter })
   const digest = ballotDigest(genesis, proposalId, ballot)
   const receipt = await signReceipt({ genesis, signer: deps.receiptSigner() }, digest, ballot.receivedAt)
   return {

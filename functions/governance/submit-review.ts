@@ -9,7 +9,11 @@ export const handler = endpoint(routes.submitReview, async ({ params, body, rece
     { genesis: deps.genesis(), proposals: deps.proposals() },
     { ...body, proposalId: parseBytes32(params.id), receivedAt },
   )
-  logger.info('proposal.reviewed', { proposalId: proposal.id, admits: proposal.admits, rejects: proposal.rejects })
+  logger.info('proposal.reviewed', {
+    proposalId: proposal.id,
+    admits: proposal.admits,
+    rejects: proposal.rejects,
+  })
   return {
     proposalId: proposal.id,
     admits: proposal.admits,

@@ -48,7 +48,10 @@ export function endpoint<R extends Route>(route: R, handle: (request: Request<R>
 /** Parses and checks a gateway event by the route's schemas; `malformed` names the first field that is wrong. */
 export function parseRequest<R extends Route>(
   route: R,
-  event: Pick<APIGatewayProxyEvent, 'pathParameters' | 'queryStringParameters' | 'headers' | 'body' | 'isBase64Encoded'>,
+  event: Pick<
+    APIGatewayProxyEvent,
+    'pathParameters' | 'queryStringParameters' | 'headers' | 'body' | 'isBase64Encoded'
+  >,
 ): Request<R> {
   const check = (schema: z.ZodType | undefined, value: unknown, where: string) =>
     schema === undefined ? undefined : parsed(schema, value, where)
@@ -87,7 +90,9 @@ function decoded(parameters: Record<string, string | undefined>) {
 }
 
 function bodyOf(event: Pick<APIGatewayProxyEvent, 'body' | 'isBase64Encoded'>): unknown {
-  const text = event.isBase64Encoded ? Buffer.from(event.body ?? '', 'base64').toString('utf8') : (event.body ?? '')
+  const text = event.isBase64Encoded
+    ? Buffer.from(event.body ?? '', 'base64').toString('utf8')
+    : (event.body ?? '')
   if (Buffer.byteLength(text) > MAX_BODY_BYTES) {
     throw new OpenLedgerError('too-large', 'The body is too large', {
       expected: `at most ${MAX_BODY_BYTES} bytes`,
@@ -105,7 +110,11 @@ function bodyOf(event: Pick<APIGatewayProxyEvent, 'body' | 'isBase64Encoded'>): 
   }
 }
 
-export function json(statusCode: number, body: unknown, headers: Record<string, string> = {}): APIGatewayProxyResult {
+export function json(
+  statusCode: number,
+  body: unknown,
+  headers: Record<string, string> = {},
+): APIGatewayProxyResult {
   return {
     statusCode,
     headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },
@@ -115,11 +124,14 @@ export function json(statusCode: number, body: unknown, headers: Record<string, 
 
 /** The HTTP answer for an error: facts for the caller, nothing of our insides. */
 export function errorAnswer(route: Route, error: unknown): APIGatewayProxyResult {
-  const known = isOpenLedgerError(error) ? error : new OpenLedgerError('internal', 'Something went wrong on our side')
+  const known = isOpenLedgerError(error)
+    ? error
+    : new OpenLedgerError('internal', 'Something went wrong on our side')
   const row = errorTable[known.code]
   const headers: Record<string, string> =
     row.retryAfterSeconds === undefined ? {} : { 'retry-after': String(row.retryAfterSeconds) }
-  if (row.status >= 500) logger.error('request.failed', { path: route.path, code: known.code, error: error as Error })
+  if (row.status >= 500)
+    logger.error('request.failed', { path: route.path, code: known.code, error: error as Error })
   else logger.info('request.refused', { path: route.path, code: known.code })
   if (isModelRoute(route)) {
     return json(

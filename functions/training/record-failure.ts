@@ -1,0 +1,29 @@
+import { parseBytes32 } from '../../domain/protocol/hex.ts'
+import { deps } from '../deps.ts'
+import { logger } from '../http/endpoint.ts'
+
+type Event = {
+  machine: string
+  execution: string
+  /** A run's id for warranted machines; else what the execution was about. */
+  subject: string
+  failure: { Error?: string; Cause?: string }
+}
+
+/** DynamoDB items are at most 400 kB, and the first lines of a cause are the ones that help. */
+const MAX_CAUSE_CHARACTERS = 4_000
+
+/** Leaves a record of why an execution failed, where an admin and the run's page look for it. */
+export const handler = async (event: Event) => {
+  const failure = {
+    error: event.failure.Error ?? 'unknown',
+    cause: (event.failure.Cause ?? '').slice(0, MAX_CAUSE_CHARACTERS),
+  }
+  logger.error('execution.failed', { machine: event.machine, execution: event.execution, ...failure })
+  if (/^0x[0-9a-f]{64}$/.test(event.subject)) {
+    await deps
+      .runs()
+      .end(parseBytes32(event.subject), { state: 'failed', endedAt: Date.now(), failure, output: null })
+  }
+  return failure
+}
