@@ -43,7 +43,7 @@ export function jsonSchema(schema: z.ZodType): Json {
 }
 
 /** The OpenAI-shaped routes answer failures in OpenAI's error object, all others in RFC 9457 problem details. */
-export function isModelRoute({ path }: Pick<Route, 'path'>): boolean {
+function isModelRoute({ path }: Pick<Route, 'path'>): boolean {
   return path === '/v1/models' || path.startsWith('/v1/chat/')
 }
 
