@@ -20,7 +20,10 @@ export type MachineName =
   | 'measure-baselines'
 
 export type Access = {
-  /** `write` includes `read`. Variable: `<NAME>_TABLE`; with `log` also LOG_ORIGIN. */
+  /**
+   * `write` includes `read`. Variable: `<NAME>_TABLE`; with `log` also LOG_ORIGIN, and
+   * with `log: 'write'` the right to ask for publishing: PUBLISH_LOG_FUNCTION.
+   */
   readonly tables?: Readonly<Partial<Record<TableName, 'read' | 'write'>>>
   /** `write` includes `read`; `presign` is `read` and `write` for URLs handed out. Variable: `<NAME>_BUCKET`. */
   readonly buckets?: Readonly<Partial<Record<BucketName, 'read' | 'write' | 'presign'>>>
@@ -34,6 +37,8 @@ export type Access = {
   readonly start?: readonly MachineName[]
   /** May make, read and delete one-time schedules that start close-vote, and no others. */
   readonly schedule?: true
+  /** Machines whose executions it may look into. Variable: `<MACHINE>_MACHINE_ARN`. */
+  readonly watch?: readonly MachineName[]
   /** Machines whose waiting tasks it may answer. */
   readonly sendTaskResult?: readonly MachineName[]
   /** Asks the stage's endpoints for answers. */
@@ -41,12 +46,17 @@ export type Access = {
   /** Reads the state of the stage's training jobs, endpoints and components. */
   readonly sagemakerDescribe?: true
   readonly events?: 'put'
-  /** Functions that it calls directly. Variable: `<VERB>_FUNCTION`. */
+  /** Entries that it calls directly. Variable: `<VERB>_FUNCTION`. */
   readonly invoke?: readonly string[]
   /** The profiles of config/model-profiles that the stage allows. Variable: MODEL_PROFILES. */
   readonly modelProfiles?: true
   /** Variables: MODEL_PRICES, PERIOD_SECONDS. */
   readonly modelPrices?: true
+  /**
+   * Entries with the same role share it, and its rights are the sum of their rows.
+   * @default an own role
+   */
+  readonly role?: 'executor'
   /** @default 30, which is also the longest that API Gateway waits */
   readonly timeoutSeconds?: number
   /** @default 512; Lambda gives CPU by memory */
@@ -61,13 +71,14 @@ export const access: Readonly<Record<string, Access>> = {
   'governance/get-genesis': { publicKeys: SIGNING_PURPOSES },
   'governance/get-file': { buckets: { public: 'presign' } },
   'governance/submit-proposal': {
-    tables: { governance: 'write', data: 'read' },
+    tables: { governance: 'write' },
     sign: ['receipt'],
+    schedule: true,
     chain: true,
   },
   'governance/list-proposals': { tables: { governance: 'read' } },
   'governance/get-proposal': { tables: { governance: 'read' } },
-  'governance/submit-review': { tables: { governance: 'write' }, schedule: true, chain: true },
+  'governance/submit-review': { tables: { governance: 'write' } },
   'governance/cast-ballot': {
     tables: { governance: 'write' },
     sign: ['receipt'],
@@ -88,16 +99,65 @@ export const access: Readonly<Record<string, Access>> = {
   'governance/execute-proposal': {
     tables: { governance: 'write', data: 'write', log: 'write' },
     sign: ['warrant'],
-    start: WARRANTED_MACHINES,
+    start: [...WARRANTED_MACHINES, 'measure-baselines'],
+    role: 'executor',
+    timeoutSeconds: 120,
+  },
+
+  // -- data ------------------------------------------------------------------------------------------------------
+  'data/start-intake': { tables: { data: 'write' }, start: ['intake'] },
+  'data/publish-log': {
+    tables: { log: 'write' },
+    buckets: { public: 'write' },
+    sign: ['log-head'],
     timeoutSeconds: 120,
   },
 
   // -- training --------------------------------------------------------------------------------------------------
   'training/list-runs': { tables: { training: 'read' } },
-  'training/get-run': { tables: { training: 'read' } },
+  'training/get-run': {
+    tables: { training: 'read' },
+    buckets: { artifacts: 'read' },
+    watch: WARRANTED_MACHINES,
+  },
   'training/get-version': { tables: { training: 'read' } },
   // every machine
+  'training/check-warrant': {
+    tables: { governance: 'write', training: 'write' },
+    buckets: { public: 'read' },
+    publicKeys: ['warrant'],
+    timeoutSeconds: 60,
+    memoryMb: 1769,
+  },
+  'training/continue-build': {
+    tables: { governance: 'write', training: 'write' },
+    sign: ['warrant'],
+    start: WARRANTED_MACHINES,
+    role: 'executor',
+    timeoutSeconds: 60,
+  },
   'training/record-failure': { tables: { training: 'write' }, timeoutSeconds: 60 },
+  // fine-tune, measure-baselines
+  'training/plan-baselines': {
+    tables: { training: 'read' },
+    buckets: { artifacts: 'read', data: 'read' },
+    modelProfiles: true,
+    timeoutSeconds: 60,
+  },
+  'training/record-baselines': { tables: { training: 'write' }, timeoutSeconds: 60 },
+  'training/plan-fine-tune': {
+    tables: { training: 'write' },
+    buckets: { artifacts: 'read', data: 'read' },
+    modelProfiles: true,
+    timeoutSeconds: 60,
+  },
+  'training/register-fine-tune': {
+    tables: { training: 'write', log: 'write' },
+    buckets: { artifacts: 'read', public: 'write' },
+    modelProfiles: true,
+    timeoutSeconds: 900,
+    memoryMb: 1769,
+  },
 
   // -- serving ---------------------------------------------------------------------------------------------------
   'serving/list-models': { tables: { serving: 'read' } },

@@ -1,15 +1,19 @@
+import { Stack } from 'aws-cdk-lib'
 import { type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { Construct } from 'constructs'
-import type { Access, BucketName, MachineName, TableName } from './access.ts'
+import { type Access, access, type BucketName, type MachineName, type TableName } from './access.ts'
 import type { StageConfig } from './config.ts'
 import {
+  calledFunctionName,
   constant,
+  functionArn,
   machineArn,
   roleArn,
   sagemakerArns,
   scheduleArns,
   scheduleGroupName,
   schedulerRoleName,
+  verbOf,
 } from './names.ts'
 import type { FoundationStack } from './stacks/foundation.ts'
 
@@ -52,7 +56,7 @@ export function environmentOf(
   for (const purpose of [...(row.sign ?? []), ...(row.publicKeys ?? [])]) {
     variables[`${constant(purpose)}_KEY_ID`] = foundation.signingKeys[purpose].keyId
   }
-  for (const machine of row.start ?? []) {
+  for (const machine of [...(row.start ?? []), ...(row.watch ?? [])]) {
     variables[`${constant(machine)}_MACHINE_ARN`] = machineArn(scope, config.stage, machine)
   }
   if (row.schedule) {
@@ -64,12 +68,29 @@ export function environmentOf(
   const touchesLog = row.tables?.log || [...(row.sign ?? []), ...(row.publicKeys ?? [])].includes('log-head')
   if (touchesLog) variables.LOG_ORIGIN = `openledger/${genesis.deploymentId.slice(2)}`
   if (row.events) variables.EVENT_BUS = foundation.bus.eventBusName
-  if (row.modelProfiles) variables.MODEL_PROFILES = JSON.stringify(config.modelProfiles)
+  for (const entry of invokedBy(row)) {
+    variables[`${constant(verbOf(entry))}_FUNCTION`] = calledFunctionName(config.stage, entry)
+  }
+  if (row.modelProfiles) {
+    const profiles = JSON.stringify(config.modelProfiles)
+    variables.MODEL_PROFILES = profiles.replaceAll('{region}', Stack.of(scope).region)
+  }
   if (row.modelPrices) {
     variables.MODEL_PRICES = JSON.stringify(config.modelPrices)
     variables.PERIOD_SECONDS = String(config.periodSeconds)
   }
   return variables
+}
+
+/** Who may append to the log may also say that there is something to publish. */
+function invokedBy(row: Access): readonly string[] {
+  const publishes = row.sign?.includes('log-head')
+  return [...(row.invoke ?? []), ...(row.tables?.log === 'write' && !publishes ? ['data/publish-log'] : [])]
+}
+
+/** Entries that another function calls have names known beforehand: caller and callee may be in different stacks. */
+export function isCalled(entry: string): boolean {
+  return Object.values(access).some(row => invokedBy(row).includes(entry))
 }
 
 /** The rights of a row, each on the named thing only. */
@@ -119,6 +140,13 @@ function statementsOf(scope: Construct, row: Access, stage: string): PolicyState
   const allow = (actions: string[], resources: string[], conditions?: Record<string, unknown>) =>
     new PolicyStatement({ actions, resources, ...(conditions ? { conditions } : {}) })
   const statements: PolicyStatement[] = []
+  for (const entry of invokedBy(row)) {
+    statements.push(allow(['lambda:InvokeFunction'], [functionArn(scope, calledFunctionName(stage, entry))]))
+  }
+  if (row.watch) {
+    const executions = row.watch.map(name => executionArns(scope, stage, name))
+    statements.push(allow(['states:DescribeExecution', 'states:GetExecutionHistory'], executions))
+  }
   if (row.start) {
     statements.push(allow(['states:StartExecution'], machines(row.start)))
     // A repeated start compares its input with that of the execution which holds the name.

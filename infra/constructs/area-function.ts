@@ -2,12 +2,11 @@ import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib'
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { Architecture, Function as LambdaFunction, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda'
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
-import type { IQueue } from 'aws-cdk-lib/aws-sqs'
 import type { Construct } from 'constructs'
 import { type Access, access } from '../access.ts'
 import type { StageConfig } from '../config.ts'
-import { environmentOf, grant } from '../grants.ts'
-import { pascal, signerRoleName } from '../names.ts'
+import { environmentOf, grant, isCalled } from '../grants.ts'
+import { calledFunctionName, pascal, signerRoleName, verbOf } from '../names.ts'
 import type { FoundationStack } from '../stacks/foundation.ts'
 import { functionCode } from './function-code.ts'
 
@@ -19,11 +18,7 @@ export type AreaFunctionProps = {
   readonly foundation: FoundationStack
   /** `governance/cast-ballot`: the file below functions/ and the row in access.ts. */
   readonly entry: string
-  /**
-   * For events that nobody waits for: what still fails after Lambda's own two retries is kept here.
-   * @default the caller gets the error
-   */
-  readonly deadLetters?: IQueue
+  readonly role: Role
 }
 
 /** One handler: its bundle, its log group, and the rights and variables of its row in access.ts. */
@@ -31,20 +26,16 @@ export class AreaFunction extends LambdaFunction {
   readonly entry: string
 
   constructor(scope: Construct, props: AreaFunctionProps) {
-    const { config, entry } = props
+    const { config, entry, role } = props
     const id = functionId(entry)
     const row = accessOf(entry)
     const logGroup = new LogGroup(scope, `${id}Logs`, {
       retention: config.logRetentionDays as RetentionDays,
       removalPolicy: config.retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     })
-    const role = new Role(scope, `${id}Role`, {
-      description: `${config.stage}: functions/${entry}.ts`,
-      assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
-      ...(row.sign ? { roleName: signerRoleName(config.stage, entry) } : {}),
-    })
     super(scope, id, {
       description: `functions/${entry}.ts`,
+      ...(isCalled(entry) ? { functionName: calledFunctionName(config.stage, entry) } : {}),
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       code: functionCode(scope, entry),
@@ -55,7 +46,6 @@ export class AreaFunction extends LambdaFunction {
       timeout: Duration.seconds(row.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS),
       memorySize: row.memoryMb ?? DEFAULT_MEMORY_MB,
       environment: environmentOf(scope, row, props),
-      ...(props.deadLetters ? { deadLetterQueue: props.deadLetters } : {}),
     })
     this.entry = entry
     logGroup.grantWrite(role)
@@ -64,8 +54,19 @@ export class AreaFunction extends LambdaFunction {
   }
 }
 
+/**
+ * The role of one entry, or of several that share one. Roles that sign have names, which key policies tell.
+ */
+export function functionRole(scope: Construct, name: string, row: Access, config: StageConfig): Role {
+  return new Role(scope, `${functionId(name)}Role`, {
+    description: `${config.stage}: ${name}`,
+    assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+    ...(row.sign ? { roleName: signerRoleName(config.stage, name) } : {}),
+  })
+}
+
 /** `governance/cast-ballot` -> `CastBallot`: verbs are unique over all areas, so that machines can name them alone. */
-export const functionId = (entry: string) => pascal(entry.slice(entry.indexOf('/') + 1))
+export const functionId = (entry: string) => pascal(verbOf(entry))
 
 export function accessOf(entry: string): Access {
   const row = access[entry]

@@ -48,11 +48,10 @@ export class SigningKey extends Key {
   }
 }
 
-/** Entries whose row says that they sign for this purpose. */
+/** The roles that sign for this purpose: entries by name, or the role that they share. */
 export function signersOf(purpose: SigningPurpose): string[] {
-  return Object.entries(access)
-    .filter(([, row]) => row.sign?.includes(purpose))
-    .map(([entry]) => entry)
+  const rows = Object.entries(access).filter(([, row]) => row.sign?.includes(purpose))
+  return [...new Set(rows.map(([entry, row]) => row.role ?? entry))].sort()
 }
 
 /**
@@ -60,7 +59,7 @@ export function signersOf(purpose: SigningPurpose): string[] {
  * that do not exist yet. The account as principal also means that a grant on the role's side is needed.
  */
 function signingPolicy(scope: Construct, stage: string, purpose: SigningPurpose): PolicyDocument {
-  const signers = signersOf(purpose).map(entry => roleArn(scope, signerRoleName(stage, entry)))
+  const signers = signersOf(purpose).map(name => roleArn(scope, signerRoleName(stage, name)))
   const account = [new AccountRootPrincipal()]
   const statements = [
     new PolicyStatement({

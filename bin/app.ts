@@ -1,0 +1,4 @@
+import { App } from 'aws-cdk-lib'
+import { openLedger } from '../infra/app.ts'
+
+openLedger(new App())

@@ -1,0 +1,48 @@
+import { EventField, Rule, RuleTargetInput } from 'aws-cdk-lib/aws-events'
+import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets'
+import { Construct } from 'constructs'
+import type { AreaFunctions } from './area-functions.ts'
+import { DeadLetters } from './dead-letters.ts'
+import type { Machine } from './machine.ts'
+
+/**
+ * An execution that is stopped, times out or fails outside of its own catch still leaves a record: Step Functions
+ * tells of it on the account's bus. The recorder takes the same failure twice as once.
+ */
+export class FailureRecorder extends Construct {
+  readonly deadLetters: DeadLetters
+
+  constructor(
+    scope: Construct,
+    id: string,
+    props: { functions: AreaFunctions; machines: readonly Machine[] },
+  ) {
+    super(scope, id)
+    this.deadLetters = new DeadLetters(this, 'DeadLetters')
+    new Rule(this, 'Rule', {
+      description: 'Executions that ended without success',
+      eventPattern: {
+        source: ['aws.states'],
+        detailType: ['Step Functions Execution Status Change'],
+        detail: {
+          status: ['FAILED', 'TIMED_OUT', 'ABORTED'],
+          stateMachineArn: props.machines.map(machine => machine.stateMachineArn),
+        },
+      },
+      targets: [
+        new LambdaFunction(props.functions.get('training/record-failure'), {
+          deadLetterQueue: this.deadLetters,
+          event: RuleTargetInput.fromObject({
+            machine: EventField.fromPath('$.detail.stateMachineArn'),
+            execution: EventField.fromPath('$.detail.name'),
+            subject: EventField.fromPath('$.detail.name'),
+            failure: {
+              Error: EventField.fromPath('$.detail.status'),
+              Cause: EventField.fromPath('$.detail.executionArn'),
+            },
+          }),
+        }),
+      ],
+    })
+  }
+}

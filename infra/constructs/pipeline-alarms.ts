@@ -1,0 +1,62 @@
+import { Duration } from 'aws-cdk-lib'
+import { MathExpression } from 'aws-cdk-lib/aws-cloudwatch'
+import type { Construct } from 'constructs'
+import type { StageConfig } from '../config.ts'
+import type { FoundationStack } from '../stacks/foundation.ts'
+import { Alarms } from './alarms.ts'
+import type { FailureRecorder } from './failure-recorder.ts'
+import type { LogPublisher } from './log-publisher.ts'
+import type { Machine } from './machine.ts'
+
+export type PipelineAlarmsProps = {
+  readonly config: StageConfig
+  readonly foundation: FoundationStack
+  readonly machines: readonly Machine[]
+  readonly recorder: FailureRecorder
+  readonly publisher: LogPublisher
+}
+
+/** The protocol promises a minute; five leave room for one failed attempt and CloudWatch's own delay. */
+const LOG_UNSIGNED_MINUTES = 5
+
+export class PipelineAlarms extends Alarms {
+  constructor(scope: Construct, id: string, props: PipelineAlarmsProps) {
+    super(scope, id, props)
+    const minute = { period: Duration.minutes(1) }
+    for (const machine of props.machines) {
+      this.when(`${machine.node.id}Failed`, {
+        says: `An execution of ${machine.machine} failed`,
+        metric: machine.metricFailed(minute),
+      })
+      this.when(`${machine.node.id}TimedOut`, {
+        says: `An execution of ${machine.machine} timed out`,
+        metric: machine.metricTimedOut(minute),
+      })
+    }
+    this.whenNotEmpty(
+      'UploadsFailed',
+      props.foundation.uploadQueue.failures,
+      'An upload could not be taken in',
+    )
+    this.whenNotEmpty('FailuresLost', props.recorder.deadLetters, 'A failed execution left no record')
+    this.whenNotEmpty('PublishFailed', props.publisher.deadLetters, 'The log could not be published')
+    this.when('LogNotSigned', {
+      says: `The log's publisher has not run well for ${LOG_UNSIGNED_MINUTES} minutes: appended leaves may lack a signed head`,
+      metric: successes(props.publisher),
+      below: 1,
+      periods: LOG_UNSIGNED_MINUTES,
+    })
+  }
+}
+
+function successes({ publisher }: LogPublisher) {
+  return new MathExpression({
+    label: 'runs without error',
+    expression: 'runs - errors',
+    usingMetrics: {
+      runs: publisher.metricInvocations({ period: Duration.minutes(1) }),
+      errors: publisher.metricErrors({ period: Duration.minutes(1) }),
+    },
+    period: Duration.minutes(1),
+  })
+}
