@@ -105,6 +105,13 @@ export const access: Readonly<Record<string, Access>> = {
   },
 
   // -- data ------------------------------------------------------------------------------------------------------
+  // fine-tune
+  'data/check-dataset': {
+    tables: { data: 'read' },
+    buckets: { data: 'read' },
+    timeoutSeconds: 300,
+    memoryMb: 1769,
+  },
   'data/start-intake': { tables: { data: 'write' }, start: ['intake'] },
   'data/publish-log': {
     tables: { log: 'write' },

@@ -1,11 +1,11 @@
 import { Annotations, type App, type Environment, Tags, Validations } from 'aws-cdk-lib'
-import { AwsSolutionsChecks } from 'cdk-nag'
 import { readConfig, type StageConfig } from './config.ts'
 import { AccountStack } from './stacks/account.ts'
 import { ApiStack } from './stacks/api.ts'
 import { ConsoleStack } from './stacks/console.ts'
 import { FoundationStack } from './stacks/foundation.ts'
 import { PipelinesStack } from './stacks/pipelines.ts'
+import { AcknowledgedChecks } from './wildcards.ts'
 
 /** All stacks of one stage: `<stage>-foundation` and so on. */
 export function openLedger(app: App): App {
@@ -16,12 +16,15 @@ export function openLedger(app: App): App {
   const foundation = new FoundationStack(app, `${stage}-foundation`, props)
   new PipelinesStack(app, `${stage}-pipelines`, { ...props, foundation })
   const api = new ApiStack(app, `${stage}-api`, { ...props, foundation })
-  api.addDependency(account, 'API Gateway refuses a stage with logs before the account has a role for them')
+  api.addStackDependency(
+    account,
+    'API Gateway refuses a stage with logs before the account has a role for them',
+  )
   if (platform.consoleStack) new ConsoleStack(app, `${stage}-console`, props)
 
   Tags.of(app).add('openledger:stage', stage)
   Tags.of(app).add('openledger:deployment', config.genesis.deploymentId)
-  Validations.of(app).addPlugins(new AwsSolutionsChecks(app))
+  Validations.of(app).addPlugins(new AcknowledgedChecks(app))
   if (!config.initialized) {
     Annotations.of(foundation).addError(
       `Stage "${stage}" has no genesis yet: run npx openledger init --stage ${stage}`,

@@ -1,13 +1,15 @@
-import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib'
+import { Duration, RemovalPolicy } from 'aws-cdk-lib'
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { Architecture, Function as LambdaFunction, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda'
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type { Construct } from 'constructs'
 import { type Access, access } from '../access.ts'
 import type { StageConfig } from '../config.ts'
-import { environmentOf, grant, isCalled } from '../grants.ts'
+import { environmentOf, isCalled } from '../environment.ts'
+import { grant } from '../grants.ts'
 import { calledFunctionName, pascal, signerRoleName, verbOf } from '../names.ts'
 import type { FoundationStack } from '../stacks/foundation.ts'
+import { explainWildcard } from '../wildcards.ts'
 import { functionCode } from './function-code.ts'
 
 const DEFAULT_TIMEOUT_SECONDS = 30
@@ -49,8 +51,12 @@ export class AreaFunction extends LambdaFunction {
     })
     this.entry = entry
     logGroup.grantWrite(role)
-    grant(this, row, props)
-    acknowledgeWildcards(role, row)
+    grant(role, row, props)
+    explainWildcard(
+      role,
+      /^Resource::\*$/,
+      'X-Ray takes trace segments without a resource: written, never read.',
+    )
   }
 }
 
@@ -72,20 +78,4 @@ export function accessOf(entry: string): Access {
   const row = access[entry]
   if (row) return row
   throw new Error(`functions/${entry}.ts has no row in infra/access.ts: say there what it may touch`)
-}
-
-/** The wildcards that remain when every grant names its resource, and what they do not open. */
-function acknowledgeWildcards(role: Role, row: Access) {
-  const acknowledge = (finding: string, reason: string) =>
-    Validations.of(role).acknowledge({ id: `AwsSolutions-IAM5[${finding}]`, reason })
-  acknowledge(
-    'Resource::*',
-    'X-Ray takes trace segments without a resource; they can be written, never read.',
-  )
-  if (row.tables) {
-    acknowledge(
-      '/^Resource::.*Table.*\\/index\\/\\*$/',
-      'The indexes of the very table that the row names; they hold nothing else.',
-    )
-  }
 }

@@ -1,9 +1,11 @@
-import { Stack, Validations } from 'aws-cdk-lib'
+import { Stack } from 'aws-cdk-lib'
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import type { Bucket } from 'aws-cdk-lib/aws-s3'
 import type { Construct } from 'constructs'
 import type { StageConfig } from '../config.ts'
+import { useKey } from '../grants.ts'
 import type { FoundationStack } from '../stacks/foundation.ts'
+import { explainWildcard } from '../wildcards.ts'
 
 export type JobRoleProps = {
   readonly config: StageConfig
@@ -35,12 +37,12 @@ export class JobRole extends Role {
         's3:AbortMultipartUpload',
       ])
     }
-    props.foundation.dataKey.grantEncryptDecrypt(this)
+    useKey(this, props.foundation.dataKey, 'write')
     this.allowObservation()
     this.allowImages()
     if (Object.values(props.config.modelProfiles).some(profile => profile.training.vpc))
       this.allowNetworkInterfaces()
-    this.acknowledgeWildcards()
+    this.explainWildcards()
   }
 
   private allowObjects(bucket: Bucket, prefixes: readonly string[], actions: string[]) {
@@ -123,33 +125,26 @@ export class JobRole extends Role {
     )
   }
 
-  private acknowledgeWildcards() {
-    Validations.of(this).acknowledge(
-      {
-        id: 'AwsSolutions-IAM5[Resource::*]',
-        reason:
-          'Metrics (bound to SageMaker namespaces), the ECR log-in and, in a VPC, network interfaces take no resource: none of them reads data of the stage.',
-      },
-      {
-        id: 'AwsSolutions-IAM5[/^Resource::.*\\/[a-z-]+\\/\\*$/]',
-        reason:
-          'Objects below the named prefixes only: a job cannot reach uploads, other parts of the data, or public files.',
-      },
-      {
-        id: 'AwsSolutions-IAM5[/^Resource::arn:.*:ecr:.*:repository\\/\\*$/]',
-        reason:
-          'Pulls images, whose address a reviewed config names; it pushes none, and a job with network isolation has no way out.',
-      },
-      {
-        id: 'AwsSolutions-IAM5[/^Resource::arn:.*:logs:.*:log-group:.*$/]',
-        reason:
-          'Log streams of SageMaker jobs are named by SageMaker; the role writes there and reads nothing.',
-      },
-      {
-        id: 'AwsSolutions-IAM5[/^Action::kms:(ReEncrypt|GenerateDataKey)\\*$/]',
-        reason:
-          'The forms of one right on the one data key; the objects themselves stay bound to the prefixes.',
-      },
+  private explainWildcards() {
+    explainWildcard(
+      this,
+      /^Resource::\*$/,
+      'Metrics (bound to SageMaker namespaces), the ECR log-in and, in a VPC, network interfaces take no resource; none reads data of the stage.',
+    )
+    explainWildcard(
+      this,
+      /Arn[0-9A-F]+\/[a-z-]+\/\*$/,
+      'Objects below the named prefixes: a job reaches neither uploads nor other parts of the data nor public files.',
+    )
+    explainWildcard(
+      this,
+      /:ecr:[^:]*:\*:repository\/\*$/,
+      'Pulls images, whose addresses a reviewed config names, and pushes none; with network isolation a job has no way out.',
+    )
+    explainWildcard(
+      this,
+      /:log-group:\/aws\/sagemaker\/\*$/,
+      'SageMaker names its log streams; the role writes there and reads nothing.',
     )
   }
 }

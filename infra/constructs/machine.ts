@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { Aws, RemovalPolicy, Validations } from 'aws-cdk-lib'
-import type { IRole } from 'aws-cdk-lib/aws-iam'
+import { Aws, RemovalPolicy } from 'aws-cdk-lib'
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions'
 import type { Construct } from 'constructs'
@@ -9,6 +9,7 @@ import { BUCKETS } from '../access.ts'
 import type { StageConfig } from '../config.ts'
 import { kebab, machineArn, machineName, pascal } from '../names.ts'
 import type { FoundationStack } from '../stacks/foundation.ts'
+import { explainWildcard } from '../wildcards.ts'
 import type { AreaFunctions } from './area-functions.ts'
 import type { JobRole } from './job-role.ts'
 import { integrationStatements } from './machine-rights.ts'
@@ -54,9 +55,21 @@ export class Machine extends StateMachine {
       },
     })
     this.machine = machine
-    for (const verb of verbsIn(definition)) functions.getByVerb(verb, fileOf(machine)).grantInvoke(this)
+    // The bare ARNs only: the CDK's own grant adds every version and alias.
+    const called = verbsIn(definition).map(verb => functions.getByVerb(verb, fileOf(machine)).functionArn)
+    this.addToRolePolicy(new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: called }))
     for (const statement of integrationStatements(this, definition, props)) this.addToRolePolicy(statement)
-    acknowledgeWildcards(this.role)
+    explainWildcard(
+      this.role,
+      /^Resource::\*$/,
+      'Log delivery and X-Ray take no resource: the machine says where its own log goes and writes traces; it reads neither.',
+    )
+    explainWildcard(
+      this.role,
+      /:(training-job|model|endpoint|endpoint-config|inference-component)\/[a-z0-9-]+-\*$/,
+      'Jobs and endpoints are named at run time; the prefix is the stage, so nothing of another stage is reached.',
+    )
+    explainWildcard(this.role, /:execution:[a-z0-9-]+[:/]\*$/, 'Child executions of this very machine.')
   }
 }
 
@@ -103,18 +116,4 @@ function substitutions(scope: Construct, definition: string, props: MachineProps
     )
   }
   return Object.fromEntries(placeholdersIn(definition).map(name => [name, substitute(name)]))
-}
-
-function acknowledgeWildcards(role: IRole) {
-  Validations.of(role).acknowledge(
-    {
-      id: 'AwsSolutions-IAM5[Resource::*]',
-      reason:
-        'Log delivery and X-Ray take no resource (AWS documents both so): the machine can say where its own log goes and write traces, and can read neither.',
-    },
-    {
-      id: 'AwsSolutions-IAM5[/^Resource::<.*Arn>:\\*$/]',
-      reason: 'Versions and aliases of exactly the functions that the machine names.',
-    },
-  )
 }
