@@ -4,7 +4,7 @@
  * local SageMaker through AWS_ENDPOINT_URL_SAGEMAKER(_RUNTIME), which the unmodified SDK reads.
  */
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Exit, spawnGroup } from '../processes.ts'
@@ -55,6 +55,10 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   const temporary = join(stateDir, 'tmp')
   rmSync(temporary, { recursive: true, force: true }) // code of Lambdas of a run that was killed
   mkdirSync(join(temporary, 'home'), { recursive: true })
+  // Lambda's own runtime brings the SDK and nothing else: what a bundle lacks must fail here as well. The code
+  // of a Lambda is unpacked below this folder, so that `import` finds it too.
+  mkdirSync(join(temporary, 'node_modules'))
+  symlinkSync(join(NODE_MODULES, '@aws-sdk'), join(temporary, 'node_modules', '@aws-sdk'))
   const logStart = sizeOf(logFile)
   const instance = `openledger-${randomUUID()}`
 
@@ -106,8 +110,9 @@ function environment(options: EmulatorOptions, temporary: string, instance: stri
   return {
     // The Lambdas run the first `node` on the path: this repository's.
     PATH: [join(NODE_MODULES, '.bin'), '/usr/local/bin', '/usr/bin', '/bin'].join(delimiter),
-    NODE_PATH: NODE_MODULES, // the CDK's own custom resources bring no SDK
-    NODE_OPTIONS: `--require ${JSON.stringify(join(HERE, 'awslambda_shim.cjs'))}`,
+    NODE_PATH: join(temporary, 'node_modules'),
+    // DEP0169: the worker's own use of url.parse would be in every function's log.
+    NODE_OPTIONS: `--require ${JSON.stringify(join(HERE, 'awslambda_shim.cjs'))} --disable-warning=DEP0169`,
     HOME: join(temporary, 'home'), // no ~/.aws
     TMPDIR: temporary,
     LANG: 'C.UTF-8',
