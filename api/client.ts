@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { type OperationId, type Route, routes } from './routes.ts'
 import { problem } from './schemas/common.ts'
 import { type ChatCompletionChunk, chatCompletionChunk, chatFailure } from './schemas/serving.ts'
+import { eventReader } from './server-sent-events.ts'
 
 /**
  * The typed client of a deployment, made of the same table that the gateway is made of. Runs wherever there is
@@ -311,36 +312,24 @@ function chunkOf(operation: OperationId, status: number, data: string): ChatComp
   return chunk.data
 }
 
-/** The data of each server-sent event (HTML standard, 9.2.6): fields other than `data` have no use here. */
+/** The data of each event of a streamed answer. */
 async function* eventsOf(
   operation: OperationId,
   body: ReadableStream<Uint8Array>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<string, void, undefined> {
   const reader = body.getReader()
-  const decoder = new TextDecoder()
-  let rest = ''
+  const events = eventReader()
   try {
     for (;;) {
       const { done, value } = await reader.read().catch(cause => {
         signal?.throwIfAborted()
         throw unexpected(operation, 200, 'an answer that broke off', cause)
       })
-      rest += done ? decoder.decode() : decoder.decode(value, { stream: true })
-      const events = rest.split(/\r\n\r\n|\n\n|\r\r/)
-      rest = events.pop() ?? ''
-      yield* events.flatMap(dataOf)
-      if (done) {
-        yield* dataOf(rest)
-        return
-      }
+      yield* done ? events.end() : events.push(value)
+      if (done) return
     }
   } finally {
     await reader.cancel().catch(() => undefined)
   }
-}
-
-function dataOf(event: string): string[] {
-  const lines = event.split(/\r\n|\n|\r/).filter(line => line.startsWith('data:'))
-  return lines.length === 0 ? [] : [lines.map(line => line.slice(5).replace(/^ /, '')).join('\n')]
 }
