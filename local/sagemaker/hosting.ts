@@ -28,6 +28,7 @@ import { type AwsError, validationException } from './aws-error.ts'
 import { type ListRequest, listPage } from './list-page.ts'
 import {
   createModelServer,
+  forgetOtherModelServers,
   type ModelServer,
   type ModelServerSettings,
   type ModelSource,
@@ -92,6 +93,7 @@ export function openHosting(
 
   const componentUnit = (name: string) => `component-${name}`
   const variantUnit = (endpoint: string, variant: string) => `endpoint-${endpoint}.${variant}`
+  const serverKey = (unit: string, revision: number) => `${unit}.r${revision}`
 
   // Records
 
@@ -147,7 +149,7 @@ export function openHosting(
   ) {
     const current = servers.get(unit)
     if (current?.revision === revision) return current.server.scaleTo(copies, startupSeconds * 1000)
-    const server = createModelServer(settings, `${unit}.r${revision}`, served.source, served.environment)
+    const server = createModelServer(settings, serverKey(unit, revision), served.source, served.environment)
     if (!current) {
       servers.set(unit, { revision, server })
       return server.scaleTo(copies, startupSeconds * 1000)
@@ -172,48 +174,59 @@ export function openHosting(
     await Promise.all(stopping.map(server => server?.stop(true)))
   }
 
-  async function applyComponent(component: ComponentRecord): Promise<void> {
-    const { specification, revision, copyCount } = component
+  /**
+   * Serves what the record says, or `changed` instead of it. A change that does not become healthy is rolled
+   * back: what answered before goes on, and the reason is kept.
+   */
+  async function applyComponent(component: ComponentRecord, changed?: InferenceComponentSpecification) {
+    const unit = componentUnit(component.name)
+    const specification = changed ?? component.specification
+    const revision = component.revision + (changed ? 1 : 0)
     try {
       const startup = specification.StartupParameters?.ContainerStartupHealthCheckTimeoutInSeconds
       const served = servedBySpecification(specification)
-      await serve(
-        componentUnit(component.name),
-        revision,
-        served,
-        copyCount,
-        startup ?? DEFAULT_STARTUP_SECONDS,
-      )
-      saveComponent(component, { status: 'InService' })
+      await serve(unit, revision, served, component.copyCount, startup ?? DEFAULT_STARTUP_SECONDS)
+      saveComponent(component, { specification, revision, status: 'InService' })
     } catch (error) {
       if (error instanceof Superseded || component.status === 'Deleting') return
-      saveComponent(component, { status: 'Failed', failureReason: reasonOf(error) })
+      const rolledBack = changed && servers.has(unit)
+      if (!rolledBack) await unserve(unit)
+      saveComponent(component, {
+        status: rolledBack ? 'InService' : 'Failed',
+        failureReason: reasonOf(error),
+      })
     }
   }
 
-  async function applyEndpoint(endpoint: EndpointRecord): Promise<void> {
+  /** As for a component: `changed` takes the place of the endpoint's configuration once it is healthy. */
+  async function applyEndpoint(endpoint: EndpointRecord, changed?: EndpointConfigRecord): Promise<void> {
+    const variants = changed?.request.ProductionVariants ?? endpoint.variants
+    const revision = endpoint.revision + (changed ? 1 : 0)
+    const unitsOf = (some: readonly ProductionVariant[]) =>
+      some.map(variant => variantUnit(endpoint.name, variant.VariantName!))
     try {
-      for (const variant of endpoint.variants) {
+      for (const variant of variants) {
         if (!variant.ModelName) continue
         const served = servedByContainer(containerOf(findModel(variant.ModelName)))
         const startup = variant.ContainerStartupHealthCheckTimeoutInSeconds ?? DEFAULT_STARTUP_SECONDS
-        // One machine stands for all instances: a second copy would only share its two cores.
-        await serve(
-          variantUnit(endpoint.name, variant.VariantName!),
-          endpoint.revision,
-          served,
-          Math.min(variant.InitialInstanceCount ?? 1, 1),
-          startup,
-        )
+        // One machine stands for all instances: a second copy would only share its cores.
+        await serve(variantUnit(endpoint.name, variant.VariantName!), revision, served, 1, startup)
       }
-      const kept = new Set(endpoint.variants.map(variant => variantUnit(endpoint.name, variant.VariantName!)))
-      for (const unit of servers.keys())
-        if (unit.startsWith(variantUnit(endpoint.name, '')) && !kept.has(unit)) await unserve(unit)
-      if (endpoint.status !== 'Deleting') saveEndpoint(endpoint, { status: 'InService' })
+      for (const unit of unitsOf(endpoint.variants))
+        if (!unitsOf(variants).includes(unit)) await unserve(unit)
+      const configName = changed?.name ?? endpoint.configName
+      saveEndpoint(endpoint, { configName, variants, revision, status: 'InService' })
     } catch (error) {
       if (error instanceof Superseded || endpoint.status === 'Deleting') return
-      saveEndpoint(endpoint, { status: 'Failed', failureReason: reasonOf(error) })
+      const rolledBack = changed && unitsOf(endpoint.variants).some(unit => servers.has(unit))
+      if (!rolledBack) await unserveEndpoint(endpoint)
+      saveEndpoint(endpoint, { status: rolledBack ? 'InService' : 'Failed', failureReason: reasonOf(error) })
     }
+  }
+
+  async function unserveEndpoint(endpoint: EndpointRecord): Promise<void> {
+    const own = [...servers.keys()].filter(unit => unit.startsWith(variantUnit(endpoint.name, '')))
+    await Promise.all(own.map(unserve))
   }
 
   function servedBySpecification(specification: InferenceComponentSpecification): Served {
@@ -228,7 +241,10 @@ export function openHosting(
   }
 
   // What of an earlier run was in service comes back, each behind its own health check.
+  const keys = new Set<string>()
   for (const endpoint of endpoints.all()) {
+    for (const variant of endpoint.variants)
+      keys.add(serverKey(variantUnit(endpoint.name, variant.VariantName!), endpoint.revision))
     if (endpoint.status === 'Deleting') inBackground(removeEndpoint(endpoint))
     else if (endpoint.status !== 'Failed') {
       if (endpoint.status === 'InService') saveEndpoint(endpoint, { status: 'Updating' })
@@ -236,16 +252,17 @@ export function openHosting(
     }
   }
   for (const component of components.all()) {
+    keys.add(serverKey(componentUnit(component.name), component.revision))
     if (component.status === 'Deleting') inBackground(removeComponent(component))
     else if (component.status !== 'Failed') {
       if (component.status === 'InService') saveComponent(component, { status: 'Updating' })
       inBackground(applyComponent(component))
     }
   }
+  forgetOtherModelServers(settings, keys)
 
   async function removeEndpoint(endpoint: EndpointRecord): Promise<void> {
-    for (const unit of [...servers.keys()])
-      if (unit.startsWith(variantUnit(endpoint.name, ''))) await unserve(unit)
+    await unserveEndpoint(endpoint)
     endpoints.remove(endpoint.name)
   }
 
@@ -397,15 +414,9 @@ export function openHosting(
         throw validationException(`Cannot update in-progress endpoint "${endpoint.arn}".`)
       if (config.name === endpoint.configName)
         throw validationException('Cannot update an endpoint to the configuration that it already has')
-      const { failureReason: _reason, ...rest } = endpoint
-      const updated: EndpointRecord = {
-        ...rest,
-        configName: config.name,
-        variants: config.request.ProductionVariants!,
-        revision: endpoint.revision + 1,
-      }
-      saveEndpoint(updated, { status: 'Updating' })
-      inBackground(applyEndpoint(updated))
+      delete endpoint.failureReason
+      saveEndpoint(endpoint, { status: 'Updating' })
+      inBackground(applyEndpoint(endpoint, config))
       return { EndpointArn: endpoint.arn }
     },
     deleteEndpoint(name: string): void {
@@ -509,15 +520,12 @@ export function openHosting(
       const component = updatable(findComponent(request.InferenceComponentName!))
       const specification = request.Specification && assertSpecification(request.Specification)
       if (specification) servedBySpecification(specification)
-      const { failureReason: _reason, ...rest } = component
-      const updated: ComponentRecord = {
-        ...rest,
-        specification: specification ?? component.specification,
+      delete component.failureReason
+      saveComponent(component, {
+        status: 'Updating',
         copyCount: request.RuntimeConfig?.CopyCount ?? component.copyCount,
-        revision: component.revision + (specification ? 1 : 0),
-      }
-      saveComponent(updated, { status: 'Updating' })
-      inBackground(applyComponent(updated))
+      })
+      inBackground(applyComponent(component, specification))
       return { InferenceComponentArn: component.arn }
     },
     deleteInferenceComponent(name: string): void {
@@ -648,8 +656,8 @@ function assertVariant(
       throw validationException('ManagedInstanceScaling is only supported for inference component endpoints.')
   } else if (!request.ExecutionRoleArn)
     throw validationException('ExecutionRoleArn is required for an endpoint that hosts inference components')
-  if (variant.InitialInstanceCount === undefined || variant.InitialInstanceCount < 1)
-    throw validationException('InitialInstanceCount must be greater than or equal to 1')
+  if (variant.InitialInstanceCount === undefined)
+    throw validationException('InitialInstanceCount is required for a production variant')
 }
 
 function assertSpecification(

@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -79,7 +79,7 @@ export function createModelServer(
   source: ModelSource,
   environment: Record<string, string>,
 ): ModelServer {
-  const folder = join(settings.stateDir, 'model-servers', key)
+  const folder = join(serversFolder(settings), key)
   const weights = join(folder, WEIGHTS_NAME)
   const copies: Copy[] = []
   let downloaded: Promise<void> | undefined
@@ -228,6 +228,17 @@ export function createModelServer(
       if (forget) rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** Removes the weights of model servers that are not among `keys`: of revisions that a crash cut short. */
+export function forgetOtherModelServers(settings: ModelServerSettings, keys: ReadonlySet<string>): void {
+  mkdirSync(serversFolder(settings), { recursive: true })
+  for (const key of readdirSync(serversFolder(settings)))
+    if (!keys.has(key)) rmSync(join(serversFolder(settings), key), { recursive: true, force: true })
+}
+
+function serversFolder(settings: ModelServerSettings): string {
+  return join(settings.stateDir, 'model-servers')
 }
 
 /** What a call meets that a later one replaced. */
