@@ -120,6 +120,67 @@ export const access: Readonly<Record<string, Access>> = {
     timeoutSeconds: 120,
   },
 
+  // -- data ------------------------------------------------------------------------------------------------------
+  'data/log-genesis': { tables: { log: 'write' }, publicKeys: SIGNING_PURPOSES, events: 'put' },
+  'data/get-log-checkpoint': { tables: { log: 'read' } },
+  'data/get-log-proof': { tables: { log: 'read' }, buckets: { public: 'read' } },
+  'data/get-log-consistency': { tables: { log: 'read' }, buckets: { public: 'read' } },
+  'data/list-datanets': { tables: { data: 'read' }, buckets: { artifacts: 'read' } },
+  'data/get-datanet': { tables: { data: 'read' }, buckets: { artifacts: 'read' } },
+  'data/vouch-account': { tables: { data: 'write', log: 'write' }, events: 'put' },
+  'data/get-account': { tables: { data: 'read' } },
+  'data/register-submission': {
+    tables: { data: 'write' },
+    buckets: { artifacts: 'read', uploads: 'presign' },
+  },
+  'data/list-submissions': { tables: { data: 'read' } },
+  'data/get-submission': { tables: { data: 'read' } },
+  'data/get-submission-proof': { tables: { data: 'read', log: 'read' }, buckets: { public: 'read' } },
+  'data/freeze-datanet': {
+    tables: { data: 'write', log: 'write' },
+    buckets: { data: 'write', public: 'write' },
+    events: 'put',
+    modelProfiles: true,
+    memoryMb: 3008,
+  },
+  'data/get-frozen-dataset': { tables: { data: 'read' } },
+  // by schedule, and when the bus says that a leaf was appended
+  'data/publish-log': {
+    tables: { log: 'write' },
+    buckets: { public: 'write' },
+    sign: ['log-head'],
+    timeoutSeconds: 60,
+  },
+  // intake
+  'data/start-intake': { start: ['intake'] },
+  'data/inspect-submission': {
+    tables: { data: 'write' },
+    buckets: { artifacts: 'read', uploads: 'read' },
+    timeoutSeconds: 900,
+    memoryMb: 1769,
+  },
+  'data/compare-records': {
+    tables: { data: 'write' },
+    buckets: { artifacts: 'read', uploads: 'read' },
+    timeoutSeconds: 900,
+    memoryMb: 1769,
+  },
+  'data/commit-submission': {
+    tables: { data: 'write', log: 'write' },
+    buckets: { uploads: 'read', data: 'write' },
+    events: 'put',
+    timeoutSeconds: 900,
+    memoryMb: 3008,
+  },
+  'data/sign-receipt': { tables: { data: 'write' }, sign: ['receipt'] },
+  // fine-tune
+  'data/check-dataset': {
+    tables: { data: 'read', log: 'read' },
+    buckets: { data: 'read' },
+    timeoutSeconds: 900,
+    memoryMb: 3008,
+  },
+
   // -- training --------------------------------------------------------------------------------------------------
   'training/list-runs': { tables: { training: 'read' } },
   'training/get-run': {

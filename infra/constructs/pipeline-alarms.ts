@@ -1,5 +1,4 @@
 import { Duration } from 'aws-cdk-lib'
-import { MathExpression } from 'aws-cdk-lib/aws-cloudwatch'
 import type { Construct } from 'constructs'
 import type { StageConfig } from '../config.ts'
 import type { FoundationStack } from '../stacks/foundation.ts'
@@ -40,23 +39,17 @@ export class PipelineAlarms extends Alarms {
     )
     this.whenNotEmpty('FailuresLost', props.recorder.deadLetters, 'A failed execution left no record')
     this.whenNotEmpty('PublishFailed', props.publisher.deadLetters, 'The log could not be published')
-    this.when('LogNotSigned', {
-      says: `The log's publisher has not run well for ${LOG_UNSIGNED_MINUTES} minutes: appended leaves may lack a signed head`,
-      metric: successes(props.publisher),
+    const { publisher } = props.publisher
+    this.when('LogPublisherSilent', {
+      says: `The log's publisher has not run for ${LOG_UNSIGNED_MINUTES} minutes: appended leaves have no signed head`,
+      metric: publisher.metricInvocations(minute),
       below: 1,
       periods: LOG_UNSIGNED_MINUTES,
     })
+    this.when('LogPublisherFailing', {
+      says: `The log's publisher has failed for ${LOG_UNSIGNED_MINUTES} minutes: appended leaves have no signed head`,
+      metric: publisher.metricErrors(minute),
+      periods: LOG_UNSIGNED_MINUTES,
+    })
   }
-}
-
-function successes({ publisher }: LogPublisher) {
-  return new MathExpression({
-    label: 'runs without error',
-    expression: 'runs - errors',
-    usingMetrics: {
-      runs: publisher.metricInvocations({ period: Duration.minutes(1) }),
-      errors: publisher.metricErrors({ period: Duration.minutes(1) }),
-    },
-    period: Duration.minutes(1),
-  })
 }
