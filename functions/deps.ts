@@ -1,20 +1,22 @@
+import { EventBridgeClient } from '@aws-sdk/client-eventbridge'
 import { KMSClient } from '@aws-sdk/client-kms'
-import { LambdaClient } from '@aws-sdk/client-lambda'
 import { S3Client } from '@aws-sdk/client-s3'
 import { SchedulerClient } from '@aws-sdk/client-scheduler'
 import { SFNClient } from '@aws-sdk/client-sfn'
 import { votingToken } from '../adapters/chain/voting-token.ts'
-import { datanetBook } from '../adapters/dynamo/data-table.ts'
+import { recordBook } from '../adapters/dynamo/copy-index.ts'
+import { accountBook, datanetBook, datasetBook, submissionBook } from '../adapters/dynamo/data-table.ts'
 import { documentClient } from '../adapters/dynamo/document-client.ts'
 import { ballotBook, powerCache, proposalBook, warrantBook } from '../adapters/dynamo/governance-table.ts'
 import { logBook } from '../adapters/dynamo/log-table.ts'
 import { baselineBook, runBook, versionBook } from '../adapters/dynamo/training-table.ts'
+import { eventBus } from '../adapters/eventbridge/event-bus.ts'
 import { kmsDigestSigner } from '../adapters/kms/digest-signer.ts'
 import { kmsNoteSigner } from '../adapters/kms/note-signer.ts'
-import { runLater } from '../adapters/lambda/later.ts'
 import { files } from '../adapters/s3/files.ts'
 import { trainingProgress } from '../adapters/s3/training-progress.ts'
 import { treeDigest } from '../adapters/s3/tree-digest.ts'
+import { uploads } from '../adapters/s3/uploads.ts'
 import { closeSchedule } from '../adapters/scheduler/close-schedule.ts'
 import { executedStates } from '../adapters/sfn/execution-history.ts'
 import { machineStarter } from '../adapters/sfn/machines.ts'
@@ -57,7 +59,7 @@ const s3 = once(
   () => new S3Client({ requestChecksumCalculation: 'WHEN_REQUIRED', forcePathStyle: isLocal() }),
 )
 const kms = once(() => new KMSClient({}))
-const lambda = once(() => new LambdaClient({}))
+const events = once(() => new EventBridgeClient({}))
 const sfn = once(() => new SFNClient({}))
 const scheduler = once(() => new SchedulerClient({}))
 const dynamo = once(documentClient)
@@ -67,12 +69,12 @@ function isLocal(): boolean {
   return process.env.AWS_ENDPOINT_URL !== undefined
 }
 
-/** A head is signed within a minute in any case; asking now makes it seconds. So a failure here is no failure. */
-async function publishSoon() {
+/** A head is signed within a minute in any case; telling it now makes it seconds. So a failure here is none. */
+async function tellAppended(index: number) {
   try {
-    await runLater(lambda(), variable('PUBLISH_LOG_FUNCTION'))()
+    await eventBus(events(), variable('EVENT_BUS')).tell('log.appended', { index })
   } catch (error) {
-    logger.warn('log.publish-not-asked', { error: error as Error })
+    logger.warn('log.append-not-told', { error: error as Error })
   }
 }
 
@@ -120,6 +122,22 @@ export const deps = {
   ),
 
   datanets: once(() => datanetBook(dynamo(), variable('DATA_TABLE'))),
+  submissions: once(() => submissionBook(dynamo(), variable('DATA_TABLE'))),
+  records: once(() => recordBook(dynamo(), variable('DATA_TABLE'))),
+  accounts: once(() => accountBook(dynamo(), variable('DATA_TABLE'))),
+  datasets: once(() => datasetBook(dynamo(), variable('DATA_TABLE'))),
+  uploads: once(() => uploads(s3(), variable('UPLOADS_BUCKET'))),
+  dataFiles: once(() => files(s3(), variable('DATA_BUCKET'))),
+  /** All that a frozen dataset is made from. */
+  frozenFacts: () => ({
+    genesis: deps.genesis(),
+    datanets: deps.datanets(),
+    submissions: deps.submissions(),
+    accounts: deps.accounts(),
+    logBook: deps.logBook(),
+    data: deps.dataFiles(),
+  }),
+  intake: once(() => machineStarter(sfn(), { intake: variable('INTAKE_MACHINE_ARN') })),
   /** Opens the Datanet of a passed proposal; the same proposal twice is one Datanet. */
   openDatanet: once(
     () => (proposal: Parameters<typeof openDatanet>[1], terms: Parameters<typeof openDatanet>[2]) =>
@@ -132,7 +150,7 @@ export const deps = {
     (): Log => ({
       async append(leaf) {
         const [index] = await appendLeaves({ log: deps.logBook() }, [leaf])
-        await publishSoon()
+        await tellAppended(index!)
         return { index: index! }
       },
     }),

@@ -100,23 +100,8 @@ export const access: Readonly<Record<string, Access>> = {
     tables: { governance: 'write', data: 'write', log: 'write' },
     sign: ['warrant'],
     start: [...WARRANTED_MACHINES, 'measure-baselines'],
+    events: 'put',
     role: 'executor',
-    timeoutSeconds: 120,
-  },
-
-  // -- data ------------------------------------------------------------------------------------------------------
-  // fine-tune
-  'data/check-dataset': {
-    tables: { data: 'read' },
-    buckets: { data: 'read' },
-    timeoutSeconds: 300,
-    memoryMb: 1769,
-  },
-  'data/start-intake': { tables: { data: 'write' }, start: ['intake'] },
-  'data/publish-log': {
-    tables: { log: 'write' },
-    buckets: { public: 'write' },
-    sign: ['log-head'],
     timeoutSeconds: 120,
   },
 

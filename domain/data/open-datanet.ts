@@ -1,6 +1,7 @@
 import type { DatanetTerms } from '../../api/schemas/governance.ts'
 import type { Bytes32 } from '../protocol/hex.ts'
 import { documentId } from '../protocol/ids.ts'
+import { datanetLeaf } from './leaves.ts'
 import type { DatanetBook, Log } from './ports.ts'
 
 export type OpenDatanetDeps = { readonly datanets: DatanetBook; readonly log: Log }
@@ -17,13 +18,7 @@ export async function openDatanet(
 ): Promise<{ datanetId: Bytes32 }> {
   const datanetId = documentId({ proposalId: proposal.id, terms })
   await deps.datanets.keep({ id: datanetId, terms, proposalId: proposal.id, openedAt: now, logIndex: null })
-  const { index } = await deps.log.append({
-    kind: 'datanet-opened',
-    schema: 1,
-    datanetId,
-    proposalId: proposal.id,
-    terms,
-  })
+  const { index } = await deps.log.append(datanetLeaf(datanetId, proposal.id, terms))
   await deps.datanets.recordLogIndex(datanetId, index)
   return { datanetId }
 }
