@@ -1,0 +1,2 @@
+export type PayoutExpectations = {}
+export async function verifyPayout(): Promise<void> {}
