@@ -22,6 +22,10 @@ import { startEmulator } from '../../local/emulator/emulator.ts'
 import { freePort } from '../../local/ports.ts'
 import { type SageMaker, type SageMakerOptions, startSageMaker } from '../../local/sagemaker/sagemaker.ts'
 
+// Starting processes takes seconds where the machine is busy.
+const { jest } = import.meta as ImportMeta & { jest: { setTimeout(milliseconds: number): void } }
+jest.setTimeout(60_000)
+
 const ROOT = resolve(import.meta.dirname, '../..')
 export const FIXTURES = join(import.meta.dirname, 'sagemaker-fixtures')
 const EMULATOR_VENV = join(ROOT, '.local/tools/emulator-venv')
