@@ -22,8 +22,9 @@ import { executedStates } from '../adapters/sfn/execution-history.ts'
 import { machineStarter } from '../adapters/sfn/machines.ts'
 import { rules as rulesSchema } from '../api/schemas/governance.ts'
 import { appendLeaves } from '../domain/data/append-leaves.ts'
+import type { FrozenFacts } from '../domain/data/freeze-datanet.ts'
 import { openDatanet } from '../domain/data/open-datanet.ts'
-import type { Log } from '../domain/data/ports.ts'
+import type { AccountBook, Log } from '../domain/data/ports.ts'
 import { OpenLedgerError } from '../domain/errors.ts'
 import type { Genesis } from '../domain/governance/genesis.ts'
 import { rulePresets } from '../domain/governance/rules.ts'
@@ -124,12 +125,14 @@ export const deps = {
   datanets: once(() => datanetBook(dynamo(), variable('DATA_TABLE'))),
   submissions: once(() => submissionBook(dynamo(), variable('DATA_TABLE'))),
   records: once(() => recordBook(dynamo(), variable('DATA_TABLE'))),
-  accounts: once(() => accountBook(dynamo(), variable('DATA_TABLE'))),
+  accounts: once(
+    (): AccountBook => accountBook(dynamo(), variable('DATA_TABLE'), deps.genesis().governors.addresses),
+  ),
   datasets: once(() => datasetBook(dynamo(), variable('DATA_TABLE'))),
   uploads: once(() => uploads(s3(), variable('UPLOADS_BUCKET'))),
   dataFiles: once(() => files(s3(), variable('DATA_BUCKET'))),
   /** All that a frozen dataset is made from. */
-  frozenFacts: () => ({
+  frozenFacts: (): FrozenFacts => ({
     genesis: deps.genesis(),
     datanets: deps.datanets(),
     submissions: deps.submissions(),

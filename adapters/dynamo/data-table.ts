@@ -23,8 +23,9 @@ import {
   type Submission,
   type SubmissionOutcome,
 } from '../../domain/data/submission.ts'
+import { VALIDATOR_LEVEL, vouchedLevel } from '../../domain/data/vouch-account.ts'
 import { OpenLedgerError } from '../../domain/errors.ts'
-import type { Bytes32 } from '../../domain/protocol/hex.ts'
+import type { Address, Bytes32 } from '../../domain/protocol/hex.ts'
 import { batchGet } from './batch-get.ts'
 import { decodeCursor, encodeCursor, failedCondition, isConditionFailure } from './document-client.ts'
 
@@ -44,7 +45,7 @@ import { decodeCursor, encodeCursor, failedCondition, isConditionFailure } from 
  *   D#<datanet>#<digest>   digest                    first record with this exact or normalized digest
  *   B#<datanet>#<band>     band                      records that share this MinHash band
  *   A#<datanet>#<answer>   uses                      how many accepted records give this answer
- *   ACCOUNT#<address>      vouch#<governor>#<nonce>  a governor's signed word
+ *   ACCOUNT#<address>      vouch#<governor>#<nonce>  a governor's signed word; gsi1 `vouch` / account lists them
  *   F#<dataset>            dataset                   a frozen dataset's manifest
  */
 
@@ -83,6 +84,7 @@ export const refusalsKey = (submissionId: string, line: number) => ({
 
 /** Registrations that meet take turns by the counter; each round one of them is through. */
 const MAX_ROUNDS = 100
+const VOUCHES_PER_PAGE = 500
 
 export function datanetBook(client: DynamoDBDocumentClient, table: string): DatanetBook {
   const get: DatanetBook['get'] = async id => {
@@ -235,10 +237,17 @@ export function submissionBook(client: DynamoDBDocumentClient, table: string): S
   }
 }
 
-export function accountBook(client: DynamoDBDocumentClient, table: string): AccountBook {
+/** @param governors whose word counts */
+export function accountBook(
+  client: DynamoDBDocumentClient,
+  table: string,
+  governors: readonly Address[],
+): AccountBook {
   return {
     async keepVouch(vouch) {
-      if (await putOnce(client, table, { ...vouchKey(vouch), ...vouch })) return vouch
+      const { account, governor } = vouch
+      const gsi1 = { gsi1pk: 'vouch', gsi1sk: `${account}#${governor}#${digits(vouch.nonce, NONCE_DIGITS)}` }
+      if (await putOnce(client, table, { ...vouchKey(vouch), ...vouch, ...gsi1 })) return vouch
       const item = await getItem(client, table, vouchKey(vouch))
       return item === null ? vouch : toVouch(item)
     },
@@ -248,6 +257,20 @@ export function accountBook(client: DynamoDBDocumentClient, table: string): Acco
       for await (const items of pages(client, table, `ACCOUNT#${account}`, 'vouch#'))
         vouches.push(...items.map(toVouch))
       return vouches
+    },
+    async validators() {
+      const vouches: Vouch[] = []
+      let cursor: string | undefined
+      do {
+        const { Items = [], LastEvaluatedKey } = await client.send(
+          listCommand(table, 'vouch', { cursor, limit: VOUCHES_PER_PAGE }),
+        )
+        vouches.push(...Items.map(toVouch))
+        cursor = encodeCursor(LastEvaluatedKey) ?? undefined
+      } while (cursor !== undefined)
+      const accounts = [...new Set(vouches.map(vouch => vouch.account))].sort()
+      const own = (account: Address) => vouches.filter(vouch => vouch.account === account)
+      return accounts.filter(account => vouchedLevel(own(account), governors) >= VALIDATOR_LEVEL)
     },
   }
 }

@@ -37,8 +37,8 @@ export type DatanetView = z.infer<typeof datanetView>
 
 export const vouchAccount = z.strictObject({
   governor: address,
-  /** 0 takes an earlier vouch back. */
-  level: z.int().min(0).max(255),
+  /** 0 takes an earlier vouch back, 1 vouches for a contributor, 2 for a validator too. */
+  level: z.union([z.literal(0), z.literal(1), z.literal(2)]),
   nonce,
   signature,
 })

@@ -129,7 +129,7 @@ export type RecordBook = {
 export type Vouch = {
   readonly governor: Address
   readonly account: Address
-  /** 0 takes an earlier vouch back. */
+  /** 0 takes an earlier vouch back, 1 a contributor, 2 a validator too. */
   readonly level: number
   readonly nonce: number
   readonly signature: Hex
@@ -142,6 +142,8 @@ export type AccountBook = {
   keepVouch(vouch: Vouch): Promise<Vouch>
   recordVouchLogIndex(vouch: Vouch, logIndex: number): Promise<void>
   vouches(account: Address): Promise<Vouch[]>
+  /** Accounts that governors vouched for as validators, sorted. */
+  validators(): Promise<Address[]>
 }
 
 export type UploadTicket = {

@@ -5,6 +5,9 @@ import { normalizeSignature, requireSigner } from '../protocol/typed-data.ts'
 import { vouchLeaf } from './leaves.ts'
 import type { AccountBook, Log, Vouch } from './ports.ts'
 
+/** From this level up an account may be asked to judge. */
+export const VALIDATOR_LEVEL = 2
+
 export type VouchAccountDeps = {
   readonly genesis: Genesis
   readonly accounts: AccountBook
