@@ -1,14 +1,18 @@
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge'
 import { KMSClient } from '@aws-sdk/client-kms'
 import { S3Client } from '@aws-sdk/client-s3'
+import { SageMakerClient } from '@aws-sdk/client-sagemaker'
+import { SageMakerRuntimeClient } from '@aws-sdk/client-sagemaker-runtime'
 import { SchedulerClient } from '@aws-sdk/client-scheduler'
 import { SFNClient } from '@aws-sdk/client-sfn'
+import { deposits } from '../adapters/chain/deposits.ts'
 import { votingToken } from '../adapters/chain/voting-token.ts'
 import { recordBook } from '../adapters/dynamo/copy-index.ts'
 import { accountBook, datanetBook, datasetBook, submissionBook } from '../adapters/dynamo/data-table.ts'
 import { documentClient } from '../adapters/dynamo/document-client.ts'
 import { ballotBook, powerCache, proposalBook, warrantBook } from '../adapters/dynamo/governance-table.ts'
 import { logBook } from '../adapters/dynamo/log-table.ts'
+import { activityBook, aliasBook, keyBook, usageBook } from '../adapters/dynamo/serving-table.ts'
 import { baselineBook, runBook, versionBook } from '../adapters/dynamo/training-table.ts'
 import { eventBus } from '../adapters/eventbridge/event-bus.ts'
 import { kmsDigestSigner } from '../adapters/kms/digest-signer.ts'
@@ -17,6 +21,8 @@ import { files } from '../adapters/s3/files.ts'
 import { trainingProgress } from '../adapters/s3/training-progress.ts'
 import { treeDigest } from '../adapters/s3/tree-digest.ts'
 import { uploads } from '../adapters/s3/uploads.ts'
+import { modelCopies } from '../adapters/sagemaker/model-copies.ts'
+import { servedModel } from '../adapters/sagemaker/served-model.ts'
 import { closeSchedule } from '../adapters/scheduler/close-schedule.ts'
 import { executedStates } from '../adapters/sfn/execution-history.ts'
 import { machineStarter } from '../adapters/sfn/machines.ts'
@@ -31,6 +37,8 @@ import { rulePresets } from '../domain/governance/rules.ts'
 import type { WarrantedMachine } from '../domain/governance/warrant.ts'
 import { parseAddress, parseBytes32 } from '../domain/protocol/hex.ts'
 import { verifierKey } from '../domain/protocol/signed-note.ts'
+import type { ServingProfile } from '../domain/serving/plan-release.ts'
+import { parsePrices } from '../domain/serving/price.ts'
 import type { Recipe } from '../domain/training/recipe.ts'
 import type { JobProfile } from '../domain/training/training-job.ts'
 import { logger } from './http/endpoint.ts'
@@ -62,6 +70,8 @@ const s3 = once(
 const kms = once(() => new KMSClient({}))
 const events = once(() => new EventBridgeClient({}))
 const sfn = once(() => new SFNClient({}))
+const sagemaker = once(() => new SageMakerClient({}))
+const sagemakerRuntime = once(() => new SageMakerRuntimeClient({ maxAttempts: 1 }))
 const scheduler = once(() => new SchedulerClient({}))
 const dynamo = once(documentClient)
 
@@ -175,8 +185,8 @@ export const deps = {
   runs: once(() => runBook(dynamo(), variable('TRAINING_TABLE'))),
   versions: once(() => versionBook(dynamo(), variable('TRAINING_TABLE'))),
   baselines: once(() => baselineBook(dynamo(), variable('TRAINING_TABLE'))),
-  modelProfile: (name: string): JobProfile => {
-    const profiles = JSON.parse(variable('MODEL_PROFILES')) as Record<string, JobProfile>
+  modelProfile: (name: string): JobProfile & ServingProfile => {
+    const profiles = JSON.parse(variable('MODEL_PROFILES')) as Record<string, JobProfile & ServingProfile>
     const profile = profiles[name]
     if (profile !== undefined) return profile
     throw new OpenLedgerError('malformed', 'This stage has no such model profile', {
@@ -196,6 +206,21 @@ export const deps = {
     const arn = variable(`${machine.toUpperCase().replace('-', '_')}_MACHINE_ARN`)
     return executedStates(sfn(), `${arn.replace(':stateMachine:', ':execution:')}:${execution}`)
   }),
+
+  apiKeys: once(() => keyBook(dynamo(), variable('SERVING_TABLE'))),
+  /** Usage by period: close a period, then its sums are final. */
+  usage: once(() => usageBook(dynamo(), variable('SERVING_TABLE'))),
+  aliases: once(() => aliasBook(dynamo(), variable('SERVING_TABLE'))),
+  modelActivity: once(() => activityBook(dynamo(), variable('SERVING_TABLE'))),
+  deposits: once(() => {
+    const { rpcUrls, chainId, rewardClaims } = genesisVariable()
+    return deposits({ rpcUrls, chainId, rewardClaims: parseAddress(rewardClaims) })
+  }),
+  servedModel: once(() => servedModel(sagemakerRuntime())),
+  modelCopies: once(() => modelCopies(sagemaker())),
+  modelPrices: once(() => parsePrices(variable('MODEL_PRICES'))),
+  periodSeconds: once(() => Number(variable('PERIOD_SECONDS'))),
+  artifactsBucket: () => variable('ARTIFACTS_BUCKET'),
 
   receiptSigner: once(() => kmsDigestSigner(kms(), variable('RECEIPT_KEY_ID'))),
   warrantSigner: once(() => kmsDigestSigner(kms(), variable('WARRANT_KEY_ID'))),

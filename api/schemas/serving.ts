@@ -31,7 +31,10 @@ export const chatUsage = z.looseObject({
   prompt_tokens: z.int().min(0),
   completion_tokens: z.int().min(0),
   total_tokens: z.int().min(0),
+  /** What the request cost in base units. */
+  charged_wei: baseUnits.optional(),
 })
+export type ChatUsage = z.infer<typeof chatUsage>
 
 /** OpenAI's answer object. Fields that a serving container adds are passed through. */
 export const chatCompletionAnswer = z.looseObject({
@@ -86,6 +89,8 @@ export const modelList = z.object({
       created: z.int(),
       owned_by: z.string(),
       version: bytes32,
+      /** What takes its place at once when the version is switched back. */
+      previous_version: bytes32.nullable(),
     }),
   ),
 })
