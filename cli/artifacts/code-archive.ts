@@ -15,7 +15,7 @@ const OS_UNKNOWN = 255
  */
 export async function codeArchive(folder: string): Promise<{ bytes: Uint8Array; sha256: string }> {
   const programs = readdirSync(folder)
-    .filter(file => file.endsWith('.py') && file !== 'tiny_model.py' && file !== 'prepare_base_model.py')
+    .filter(file => file.endsWith('.py'))
     .sort()
   const tar = await buffer(
     create({ cwd: join(folder), portable: true, mtime: new Date(0), follow: true }, programs) as never,
