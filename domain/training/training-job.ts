@@ -38,7 +38,7 @@ export type PlannedJob = {
     readonly HyperParameters: Readonly<Record<string, string>>
     readonly InputDataConfig: readonly Channel[]
     readonly OutputDataConfig: { readonly S3OutputPath: string; readonly CompressionType: 'NONE' }
-    readonly CheckpointConfig: { readonly S3Uri: string }
+    readonly CheckpointConfig?: { readonly S3Uri: string }
     readonly ResourceConfig: {
       readonly InstanceType: string
       readonly InstanceCount: number
@@ -74,6 +74,9 @@ const METRICS = [
   { Name: 'tokens_per_second', Regex: '"tokens_per_second": ?([0-9.eE+-]+)' },
 ] as const
 
+/** The others ask a model and are quick to ask again, so they keep no checkpoints. */
+const TRAINS: ReadonlySet<string> = new Set(['finetune', 'reward_model', 'align'])
+
 /**
  * Plans one job of a recipe. Everything comes from the artifact and data buckets; nothing is downloaded inside
  * the job. The checkpoint key is the hash of dataset root, recipe, code and parent: a checkpoint of anything
@@ -97,6 +100,7 @@ export function planJob(job: {
   const wheels: Record<string, string> =
     job.recipe.wheels === null ? {} : { wheels: `${bucket}/wheels/${job.recipe.wheels}/` }
   const outputPath = `${bucket}/runs/${job.runId}`
+  const trains = TRAINS.has(job.program)
   const checkpointUri = `${bucket}/checkpoints/${job.checkpointKey}/${job.settings}`
   return {
     name: job.name,
@@ -111,7 +115,7 @@ export function planJob(job: {
       HyperParameters: {
         ...jobSettings(job.recipe, job.settings),
         ...job.extra,
-        'checkpoint-key': job.checkpointKey,
+        ...(trains ? { 'checkpoint-key': job.checkpointKey } : {}),
         sagemaker_program: `${job.program}.py`,
         sagemaker_submit_directory: `${bucket}/code/${job.recipe.code}.tar.gz`,
       },
@@ -119,7 +123,7 @@ export function planJob(job: {
         channel(name, uri),
       ),
       OutputDataConfig: { S3OutputPath: outputPath, CompressionType: 'NONE' },
-      CheckpointConfig: { S3Uri: checkpointUri },
+      ...(trains ? { CheckpointConfig: { S3Uri: checkpointUri } } : {}),
       ResourceConfig: {
         InstanceType: training.instanceType,
         InstanceCount: training.instanceCount,

@@ -1,0 +1,33 @@
+import { randomBytes } from 'node:crypto'
+import { alignInput } from '../../api/schemas/governance.ts'
+import { openRound } from '../../domain/alignment/open-round.ts'
+import type { RoundPurpose } from '../../domain/alignment/ports.ts'
+import { parseBytes32 } from '../../domain/protocol/hex.ts'
+import { deps } from '../deps.ts'
+import { logger } from '../http/endpoint.ts'
+import { goldOf, pairsOfRound, type RoundJobs } from './round-pairs.ts'
+
+type Event = { runId: string; purpose: RoundPurpose; input: unknown; jobs: RoundJobs; taskToken: string }
+
+/** Opens a round of judging; the machine waits for `taskToken` until every task is judged or the time is over. */
+export const handler = async (event: Event) => {
+  const input = alignInput.parse(event.input)
+  const { pairs } = await pairsOfRound(event.runId, event.purpose, event.jobs)
+  const round = await openRound(
+    { rounds: deps.rounds() },
+    {
+      runId: parseBytes32(event.runId),
+      purpose: event.purpose,
+      pairs,
+      gold: await goldOf(input.goldSet),
+      validators: await deps.accounts().validators(),
+      judgmentsPerPair: input.judgmentsPerPair,
+      seconds: input.roundSeconds,
+      taskToken: event.taskToken,
+      seed: randomBytes(32).toString('hex'),
+      now: Date.now(),
+    },
+  )
+  logger.info('round.opened', { roundId: round.id, purpose: round.purpose, tasks: round.tasks })
+  if (round.tasks === 0 || round.judged >= round.tasks) await deps.completeRound()(round)
+}
