@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import * as alignment from './schemas/alignment.ts'
 import { address, bytes32, idParams, pageQuery, receipt, sha256 } from './schemas/common.ts'
 import * as data from './schemas/data.ts'
 import * as governance from './schemas/governance.ts'
@@ -275,6 +276,44 @@ export const routes = {
     auth: 'none',
     params: idParams,
     response: training.versionView,
+  },
+  listRounds: {
+    method: 'GET',
+    path: '/v1/rounds',
+    handler: 'alignment/list-rounds',
+    summary: 'Rounds of judging, newest first.',
+    auth: 'none',
+    query: pageQuery,
+    response: page(alignment.roundView),
+  },
+  getRound: {
+    method: 'GET',
+    path: '/v1/rounds/{id}',
+    handler: 'alignment/get-round',
+    summary: 'A round with its progress, and the scores of its validators once it is closed.',
+    auth: 'none',
+    params: idParams,
+    response: alignment.roundView,
+  },
+  listTasks: {
+    method: 'GET',
+    path: '/v1/rounds/{id}/tasks',
+    handler: 'alignment/list-tasks',
+    summary: "A validator's tasks of a round, in the order to judge them.",
+    auth: 'none',
+    params: idParams,
+    query: z.strictObject({ validator: address }),
+    response: page(alignment.judgmentTask),
+  },
+  submitJudgment: {
+    method: 'POST',
+    path: '/v1/rounds/{id}/judgments',
+    handler: 'alignment/submit-judgment',
+    summary: 'A signed verdict on one task.',
+    auth: 'none',
+    params: idParams,
+    body: alignment.submitJudgment,
+    response: alignment.submitJudgmentAnswer,
   },
   listModels: {
     method: 'GET',

@@ -7,6 +7,7 @@ import { SchedulerClient } from '@aws-sdk/client-scheduler'
 import { SFNClient } from '@aws-sdk/client-sfn'
 import { deposits } from '../adapters/chain/deposits.ts'
 import { votingToken } from '../adapters/chain/voting-token.ts'
+import { roundBook } from '../adapters/dynamo/alignment-table.ts'
 import { recordBook } from '../adapters/dynamo/copy-index.ts'
 import { accountBook, datanetBook, datasetBook, submissionBook } from '../adapters/dynamo/data-table.ts'
 import { documentClient } from '../adapters/dynamo/document-client.ts'
@@ -26,6 +27,7 @@ import { servedModel } from '../adapters/sagemaker/served-model.ts'
 import { closeSchedule } from '../adapters/scheduler/close-schedule.ts'
 import { executedStates } from '../adapters/sfn/execution-history.ts'
 import { machineStarter } from '../adapters/sfn/machines.ts'
+import { succeedTask } from '../adapters/sfn/succeed-task.ts'
 import { rules as rulesSchema } from '../api/schemas/governance.ts'
 import { appendLeaves } from '../domain/data/append-leaves.ts'
 import type { FrozenFacts } from '../domain/data/freeze-datanet.ts'
@@ -185,6 +187,10 @@ export const deps = {
   runs: once(() => runBook(dynamo(), variable('TRAINING_TABLE'))),
   versions: once(() => versionBook(dynamo(), variable('TRAINING_TABLE'))),
   baselines: once(() => baselineBook(dynamo(), variable('TRAINING_TABLE'))),
+  rounds: once(() => roundBook(dynamo(), variable('ALIGNMENT_TABLE'))),
+  /** Tells the machine that waits for a round; a token that is spent already changes nothing. */
+  completeRound: once(() => (round: { taskToken: string }) => succeedTask(sfn(), round.taskToken)),
+
   modelProfile: (name: string): JobProfile & ServingProfile => {
     const profiles = JSON.parse(variable('MODEL_PROFILES')) as Record<string, JobProfile & ServingProfile>
     const profile = profiles[name]

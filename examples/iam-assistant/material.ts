@@ -77,8 +77,9 @@ export async function playMaterial(size: PlaySize): Promise<Material> {
   // One more for the careless one; the copier copies.
   for (let person = 0; person <= size.contributors; person++) {
     const own: IamAction[] = []
-    while (own.length < size.recordsPerContributor * 2)
+    for (let count = 0; count < SERVICES_PER_PERSON || own.length < size.recordsPerContributor; count++) {
       own.push(...(byService.get(services[next++] ?? '') ?? []))
+    }
     held.push(seededOrder(own, `${SEED} person ${person}`, requestFor).slice(0, size.recordsPerContributor))
   }
   const free = seededOrder(
