@@ -187,16 +187,16 @@ export async function readBallots(
     })
 
     list.check('one ballot per voter', () => {
-      for (const [at, line] of lines.entries()) {
+      const numbered = [...lines.entries()]
+      for (const [at, line] of numbered) {
         const before = lines[at - 1]
-        const isSameVoter = before?.voter === line.voter
-        if (
-          before !== undefined &&
-          (before.voter > line.voter || (isSameVoter && before.nonce >= line.nonce))
-        )
+        if (before === undefined || before.voter < line.voter) continue
+        if (before.voter > line.voter || before.nonce >= line.nonce)
           throw new Error(`ballot ${at + 1} is out of order: voters ascend, and nonces of a voter`)
-        if (isSameVoter && before.power !== line.power)
+        if (before.power !== line.power)
           throw new Error(`${line.voter} has two powers: ${before.power} and ${line.power}`)
+      }
+      for (const [at, line] of numbered) {
         const isLast = lines[at + 1]?.voter !== line.voter
         if (line.counted !== isLast)
           throw new Error(
