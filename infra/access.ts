@@ -43,6 +43,8 @@ export type Access = {
   readonly sendTaskResult?: readonly MachineName[]
   /** Asks the stage's endpoints for answers. */
   readonly invokeEndpoints?: true
+  /** Reads and sets how many copies of the stage's inference components run: zero is asleep. */
+  readonly scaleModels?: true
   /** Reads the state of the stage's training jobs, endpoints and components. */
   readonly sagemakerDescribe?: true
   readonly events?: 'put'
@@ -219,8 +221,29 @@ export const access: Readonly<Record<string, Access>> = {
   'serving/create-chat-completion': {
     tables: { serving: 'write' },
     invokeEndpoints: true,
+    scaleModels: true,
     modelPrices: true,
     timeoutSeconds: 900,
     memoryMb: 1024,
   },
+  'serving/sleep-idle-models': {
+    tables: { serving: 'read' },
+    scaleModels: true,
+    modelProfiles: true,
+    timeoutSeconds: 120,
+  },
+  // release
+  'serving/plan-release': {
+    tables: { data: 'read', training: 'read' },
+    buckets: { artifacts: 'read' },
+    modelProfiles: true,
+    timeoutSeconds: 60,
+  },
+  'serving/ask-sealed-prompts': {
+    tables: { data: 'read', training: 'read' },
+    buckets: { artifacts: 'read' },
+    invokeEndpoints: true,
+    timeoutSeconds: 300,
+  },
+  'serving/move-alias': { tables: { data: 'read', log: 'write', serving: 'write' }, timeoutSeconds: 60 },
 }

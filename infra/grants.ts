@@ -138,6 +138,10 @@ function grantSageMaker(role: Role, row: Access, stage: string) {
     const actions = ['sagemaker:InvokeEndpoint', 'sagemaker:InvokeEndpointWithResponseStream']
     allow(role, actions, named('endpoint', 'inference-component'))
   }
+  if (row.scaleModels) {
+    const actions = ['sagemaker:DescribeInferenceComponent', 'sagemaker:UpdateInferenceComponentRuntimeConfig']
+    statements.push(allow(actions, [sagemakerArns(scope, stage, 'inference-component')]))
+  }
   if (row.sagemakerDescribe) {
     allow(role, ['sagemaker:DescribeTrainingJob'], named('training-job'))
     allow(role, ['sagemaker:DescribeEndpoint'], named('endpoint'))

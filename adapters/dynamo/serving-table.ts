@@ -443,8 +443,8 @@ function added(a: UsageTotal, b: UsageTotal): UsageTotal {
 }
 
 function toAlias(item: Item): Alias {
-  const { alias, datanetId, current, previous, systemPrompt, generation } = item as unknown as Alias
-  return { alias, datanetId, current, previous, systemPrompt, generation }
+  const { alias, datanetId, current, previous, systemPrompt, retired, generation } = item as unknown as Alias
+  return { alias, datanetId, current, previous, systemPrompt, retired, generation }
 }
 
 function ignoreConditionFailure(error: unknown) {

@@ -18,6 +18,8 @@ export type Alias = {
   readonly previous: ServedVersion | null
   /** Put before conversations that have no system message; the Datanet's, so that the model is asked as trained. */
   readonly systemPrompt: string
+  /** The component that the last move left without a use; null when there was none. */
+  readonly retired: string | null
   /** Counts the moves, from 1. */
   readonly generation: number
 }

@@ -19,7 +19,12 @@ const sealedItem = z.object({
 })
 export type SealedPrompt = z.infer<typeof sealedItem>
 
-export type SmokeTest = { readonly asked: number; readonly agreed: number; readonly passed: boolean; readonly differing: readonly string[] }
+export type SmokeTest = {
+  readonly asked: number
+  readonly agreed: number
+  readonly passed: boolean
+  readonly differing: readonly string[]
+}
 
 /**
  * Asks the served version some prompts of the sealed set at temperature 0 and compares the first line of each
@@ -50,7 +55,8 @@ export async function askSealedPrompts(
   for (const { id, messages } of asked) {
     const request = { model: input.model, messages, temperature: 0, max_tokens: input.maxTokens }
     const answer = chatCompletionAnswer.parse(await deps.model.ask(input.target, request, input.signal))
-    if (firstLine(answer.choices[0]?.message.content ?? '') !== firstLine(input.answers.get(id) ?? '')) differing.push(id)
+    if (firstLine(answer.choices[0]?.message.content ?? '') !== firstLine(input.answers.get(id) ?? ''))
+      differing.push(id)
   }
   const agreed = asked.length - differing.length
   return { asked: asked.length, agreed, passed: agreed >= Math.min(MUST_AGREE, asked.length), differing }
@@ -58,12 +64,18 @@ export async function askSealedPrompts(
 
 /** @throws OpenLedgerError not-found, malformed */
 export function parseSealedSet(bytes: Uint8Array | null, key: string): SealedPrompt[] {
-  if (bytes === null) throw new OpenLedgerError('not-found', 'The sealed set is not in the artifact bucket', { expected: key })
-  const lines = new TextDecoder().decode(bytes).split('\n').filter(line => line.trim() !== '')
+  if (bytes === null)
+    throw new OpenLedgerError('not-found', 'The sealed set is not in the artifact bucket', { expected: key })
+  const lines = new TextDecoder()
+    .decode(bytes)
+    .split('\n')
+    .filter(line => line.trim() !== '')
   return lines.map((line, index) => {
     const item = sealedItem.safeParse(JSON.parse(line))
     if (item.success) return item.data
-    throw new OpenLedgerError('malformed', 'An item of the sealed set has another shape', { seen: `line ${index + 1} of ${key}` })
+    throw new OpenLedgerError('malformed', 'An item of the sealed set has another shape', {
+      seen: `line ${index + 1} of ${key}`,
+    })
   })
 }
 

@@ -11,14 +11,13 @@ export type MoveAliasDeps = { readonly aliases: AliasBook; readonly log: Log }
 
 /**
  * Points an alias to a version that is in service, and keeps the version before ready. The warrant is the
- * natural key: the same release again changes nothing and names the same leftover.
- * @returns the alias, and the component that no alias needs any more
+ * natural key: the same release again changes nothing.
  * @throws OpenLedgerError conflict when the name is another Datanet's; unavailable when too many moves meet
  */
 export async function moveAlias(
   deps: MoveAliasDeps,
   input: { alias: string; datanetId: Bytes32; systemPrompt: string; to: ServedVersion },
-): Promise<{ alias: Alias; retired: string | null }> {
+): Promise<Alias> {
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
     const before = await deps.aliases.get(input.alias)
     const done = before?.current.warrantId === input.to.warrantId
@@ -31,11 +30,12 @@ export async function moveAlias(
           current: input.to,
           previous: before?.current ?? null,
           systemPrompt: input.systemPrompt,
+          retired: before?.previous?.component ?? null,
           generation: (before?.generation ?? 0) + 1,
         }
     if (!done && !(await deps.aliases.move(before, after))) continue
     await deps.log.append(leafOf(after))
-    return { alias: after, retired: done ? null : (before?.previous?.component ?? null) }
+    return after
   }
   throw new OpenLedgerError('unavailable', 'Too many releases of this alias at the same moment; try again')
 }

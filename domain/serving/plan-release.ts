@@ -49,7 +49,10 @@ export function planRelease(input: {
   const { stage, profile, datanetId, versionId, weightsKey, runId, attempt } = input
   const { serving } = profile
   if (!weightsKey.endsWith('/')) {
-    throw new OpenLedgerError('malformed', 'The weights of a version are a prefix', { expected: 'a key ending in /', seen: weightsKey })
+    throw new OpenLedgerError('malformed', 'The weights of a version are a prefix', {
+      expected: 'a key ending in /',
+      seen: weightsKey,
+    })
   }
   const Tags: Tag[] = [
     { Key: 'openledger:stage', Value: stage },

@@ -16,12 +16,18 @@ export type SleepIdleModelsDeps = {
  */
 export async function sleepIdleModels(deps: SleepIdleModelsDeps, now: number): Promise<string[]> {
   const aliases = await deps.aliases.list()
-  const served = aliases.flatMap(({ current, previous }) => (previous === null ? [current] : [current, previous]))
+  const served = aliases.flatMap(({ current, previous }) =>
+    previous === null ? [current] : [current, previous],
+  )
   const asleep = await Promise.all(served.map(one => sleepIfIdle(deps, one, now)))
   return asleep.filter(component => component !== null)
 }
 
-async function sleepIfIdle(deps: SleepIdleModelsDeps, served: ServedVersion, now: number): Promise<string | null> {
+async function sleepIfIdle(
+  deps: SleepIdleModelsDeps,
+  served: ServedVersion,
+  now: number,
+): Promise<string | null> {
   const lastUsed = (await deps.activity.lastUsed(served.component)) ?? served.movedAt
   if (now - lastUsed < deps.idleSeconds(served.modelProfile) * 1_000) return null
   const wanted = await deps.copies.wanted(served.component)

@@ -10,8 +10,9 @@ type Event = { warrantId: string; input: unknown; endpoint: string; component: s
 export const handler = async (event: Event) => {
   const input = releaseInput.parse(event.input)
   const datanet = await deps.datanets().get(parseBytes32(input.datanetId))
-  if (datanet === null) throw new OpenLedgerError('not-found', 'There is no such Datanet', { seen: input.datanetId })
-  const { alias, retired } = await moveAlias(
+  if (datanet === null)
+    throw new OpenLedgerError('not-found', 'There is no such Datanet', { seen: input.datanetId })
+  const alias = await moveAlias(
     { aliases: deps.aliases(), log: deps.log() },
     {
       alias: input.alias,
@@ -27,11 +28,15 @@ export const handler = async (event: Event) => {
       },
     },
   )
-  logger.info('alias.moved', { alias: alias.alias, version: alias.current.version, generation: alias.generation })
+  logger.info('alias.moved', {
+    alias: alias.alias,
+    version: alias.current.version,
+    generation: alias.generation,
+  })
   return {
     alias: alias.alias,
     version: alias.current.version,
     previous: alias.previous?.version ?? null,
-    retired,
+    retired: alias.retired,
   }
 }

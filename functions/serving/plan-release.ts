@@ -12,8 +12,10 @@ export const handler = async ({ runId, attempt, input }: Event) => {
     deps.datanets().get(parseBytes32(datanetId)),
     deps.versions().get(parseBytes32(versionId)),
   ])
-  if (datanet === null) throw new OpenLedgerError('not-found', 'There is no such Datanet', { seen: datanetId })
-  if (version === null) throw new OpenLedgerError('not-found', 'There is no such version', { seen: versionId })
+  if (datanet === null)
+    throw new OpenLedgerError('not-found', 'There is no such Datanet', { seen: datanetId })
+  if (version === null)
+    throw new OpenLedgerError('not-found', 'There is no such version', { seen: versionId })
   if (version.lineage.datanetId !== datanetId) {
     throw new OpenLedgerError('conflict', 'The version is of another Datanet', {
       expected: datanetId,
