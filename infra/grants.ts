@@ -139,8 +139,8 @@ function grantSageMaker(role: Role, row: Access, stage: string) {
     allow(role, actions, named('endpoint', 'inference-component'))
   }
   if (row.scaleModels) {
-    const actions = ['sagemaker:DescribeInferenceComponent', 'sagemaker:UpdateInferenceComponentRuntimeConfig']
-    statements.push(allow(actions, [sagemakerArns(scope, stage, 'inference-component')]))
+    allow(role, ['sagemaker:DescribeInferenceComponent'], named('inference-component'))
+    allow(role, ['sagemaker:UpdateInferenceComponentRuntimeConfig'], named('inference-component'))
   }
   if (row.sagemakerDescribe) {
     allow(role, ['sagemaker:DescribeTrainingJob'], named('training-job'))
