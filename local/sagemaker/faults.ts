@@ -21,8 +21,7 @@ export type Fault = z.infer<typeof faultSchema>
 type SpotInterruption = Extract<Fault, { kind: 'spot-interruption' }>
 
 export type Faults = {
-  /** Throws z.ZodError for a fault that is none. */
-  add(fault: unknown): Fault
+  add(fault: Fault): void
   waiting(): Fault[]
   clear(): void
   /** Uses up one refusal of the next creation, if one waits. */
@@ -33,13 +32,16 @@ export type Faults = {
 
 export type TrainingProgress = { job: string; trainingSeconds: number; step: number | undefined }
 
+/** Throws z.ZodError for a fault that is none. */
+export function parseFault(input: unknown): Fault {
+  return faultSchema.parse(input)
+}
+
 export function createFaults(): Faults {
   let faults: Fault[] = []
   return {
-    add(input) {
-      const fault = faultSchema.parse(input)
+    add(fault) {
       faults.push(fault)
-      return fault
     },
     waiting: () => [...faults],
     clear() {

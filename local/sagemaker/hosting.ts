@@ -164,7 +164,7 @@ export function openHosting(
     }
     successors.delete(unit)
     servers.set(unit, { revision, server })
-    await current.server.stop(true)
+    await current.server.stop(true, true)
   }
 
   async function unserve(unit: string): Promise<void> {

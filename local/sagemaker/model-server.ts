@@ -8,11 +8,10 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import type { S3Client } from '@aws-sdk/client-s3'
 import { freePort } from '../ports.ts'
 import { spawnGroup } from '../processes.ts'
 import { privateHome } from './job-environment.ts'
-import { downloadObject, downloadPrefix, parseS3Uri } from './s3-folder.ts'
+import { downloadObject, downloadPrefix, type Objects, parseS3Uri } from './s3-folder.ts'
 
 const run = promisify(execFile)
 
@@ -24,6 +23,9 @@ const MAX_RESTART_MS = 10_000
 /** A copy that never became healthy is tried this often before its model counts as failed. */
 const START_ATTEMPTS = 3
 const STOP_GRACE_MS = 3_000
+/** A copy that is no longer wanted may finish what it answers: an answer takes seconds, not minutes. */
+const DRAIN_MS = 30_000
+const DRAIN_POLL_MS = 50
 
 /** The folder of the weights, as `transformers serve` is told: a name without the machine's paths. */
 export const WEIGHTS_NAME = 'model'
@@ -37,7 +39,7 @@ export type ServeCommand = (input: { port: number; weights: string }) => {
 }
 
 export type ModelServerSettings = {
-  s3: S3Client
+  objects: Objects
   /** Holds the folders of all model servers. */
   stateDir: string
   logDir: string
@@ -57,8 +59,8 @@ export type ModelServer = {
   lease(): { url: string; release: () => void } | undefined
   /** The model's own generation_config.json; where it has none, the special tokens of its config.json. */
   generationConfig(): Record<string, unknown>
-  /** Ends every copy; `forget` removes the weights too. */
-  stop(forget: boolean): Promise<void>
+  /** Ends every copy; `forget` removes the weights too, `drain` lets requests under way end first. */
+  stop(forget: boolean, drain?: boolean): Promise<void>
 }
 
 type Copy = {
@@ -66,6 +68,8 @@ type Copy = {
   port: number
   healthy: boolean
   inUse: number
+  /** True from when it gets no new requests: those under way may still end. */
+  leaving: boolean
   stopping: AbortController
   /** Settles when the copy was healthy for the first time, or cannot become so. */
   ready: Promise<void>
@@ -97,10 +101,10 @@ export function createModelServer(
     }
     rmSync(folder, { recursive: true, force: true })
     mkdirSync(weights, { recursive: true })
-    if (source.kind === 'prefix') await downloadPrefix(settings.s3, source.s3Uri, weights, gone.signal)
+    if (source.kind === 'prefix') await downloadPrefix(settings.objects, source.s3Uri, weights, gone.signal)
     else {
       const archive = join(folder, 'model.tar.gz')
-      await downloadObject(settings.s3, parseS3Uri(source.s3Uri)!, archive, gone.signal)
+      await downloadObject(settings.objects, parseS3Uri(source.s3Uri)!, archive, gone.signal)
       await run('tar', ['-xzf', archive, '-C', weights, '--no-same-owner'])
       rmSync(archive)
     }
@@ -118,6 +122,7 @@ export function createModelServer(
       port: 0,
       healthy: false,
       inUse: 0,
+      leaving: false,
       stopping: new AbortController(),
       ready: firstHealthy.promise,
       ended: Promise.resolve(),
@@ -175,19 +180,23 @@ export function createModelServer(
     firstHealthy.reject(new Superseded())
   }
 
-  async function endCopy(copy: Copy): Promise<void> {
+  async function endCopy(copy: Copy, drainMs: number): Promise<void> {
+    copy.leaving = true
+    const deadline = Date.now() + drainMs
+    while (copy.inUse > 0 && Date.now() < deadline) await sleep(DRAIN_POLL_MS)
     copy.stopping.abort()
-    copy.healthy = false
     await copy.ended
   }
 
-  const wanted = () => copies.filter(copy => !copy.stopping.signal.aborted)
+  const staying = () => copies.filter(copy => !copy.leaving)
 
   return {
     async scaleTo(count, startupTimeoutMs) {
       const mine = ++generation
       if (gone.signal.aborted) gone = new AbortController()
-      const ending = wanted().slice(count).map(endCopy)
+      const ending = staying()
+        .slice(count)
+        .map(copy => endCopy(copy, DRAIN_MS))
       if (count > 0) {
         downloaded ??= ensureWeights().catch(error => {
           downloaded = undefined // the next call tries again
@@ -195,15 +204,17 @@ export function createModelServer(
         })
         await downloaded
         if (mine !== generation) throw new Superseded()
-        while (wanted().length < count) startCopy(startupTimeoutMs)
-        await Promise.all(wanted().map(copy => copy.ready))
+        while (staying().length < count) startCopy(startupTimeoutMs)
+        await Promise.all(staying().map(copy => copy.ready))
       }
       await Promise.all(ending)
       if (mine !== generation) throw new Superseded()
     },
-    healthyCopies: () => copies.filter(copy => copy.healthy).length,
+    healthyCopies: () => staying().filter(copy => copy.healthy).length,
     lease() {
-      const copy = copies.filter(candidate => candidate.healthy).sort((a, b) => a.inUse - b.inUse)[0]
+      const copy = staying()
+        .filter(candidate => candidate.healthy)
+        .sort((a, b) => a.inUse - b.inUse)[0]
       if (!copy) return undefined
       copy.inUse++
       return {
@@ -219,11 +230,11 @@ export function createModelServer(
       const { bos_token_id, eos_token_id, pad_token_id } = readJson(join(weights, 'config.json')) ?? {}
       return { bos_token_id, eos_token_id, pad_token_id }
     },
-    async stop(forget) {
+    async stop(forget, drain = false) {
       generation++
       gone.abort()
       await downloaded?.catch(() => {})
-      await Promise.all(copies.map(endCopy))
+      await Promise.all(copies.map(copy => endCopy(copy, drain ? DRAIN_MS : 0)))
       downloaded = undefined
       if (forget) rmSync(folder, { recursive: true, force: true })
     },

@@ -7,7 +7,6 @@ import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import type { S3Client } from '@aws-sdk/client-s3'
 import type { CreateTrainingJobRequest } from '@aws-sdk/client-sagemaker'
 import { type ProcessGroup, spawnGroup } from '../processes.ts'
 import {
@@ -24,6 +23,7 @@ import {
   downloadObject,
   downloadPrefix,
   NothingThere,
+  type Objects,
   parseS3Uri,
   uploadFile,
   uploadFolder,
@@ -37,7 +37,7 @@ const LOG_POLL_MS = 200
 export const MAX_FAILURE_CHARACTERS = 1024
 
 export type AttemptSettings = {
-  s3: S3Client
+  objects: Objects
   region: string
   /** Python that stands for every training image. */
   python: string
@@ -95,7 +95,7 @@ export function startAttempt(
     makeJobFolders(folders)
     const checkpoints =
       request.CheckpointConfig &&
-      createFolderSync(settings.s3, folders.checkpoints, request.CheckpointConfig.S3Uri!)
+      createFolderSync(settings.objects, folders.checkpoints, request.CheckpointConfig.S3Uri!)
 
     events.entered('Downloading')
     await downloadInputs(settings, attempt, downloads.signal)
@@ -162,7 +162,7 @@ export function startAttempt(
     }
     uploading = true
     events.entered('Uploading')
-    const modelArtifacts = await uploadOutputs(settings.s3, request, folders, uploads.signal)
+    const modelArtifacts = await uploadOutputs(settings.objects, request, folders, uploads.signal)
     return stopped ? { kind: 'stopped', why: stopped, modelArtifacts } : { kind: 'completed', modelArtifacts }
   }
 
@@ -190,20 +190,20 @@ export function startAttempt(
 async function downloadInputs(settings: AttemptSettings, attempt: Attempt, signal: AbortSignal) {
   const { request } = attempt
   const folders = jobFolders(attempt.folder)
-  const { s3 } = settings
+  const { objects } = settings
   const code = parseS3Uri(scriptModeOf(request.HyperParameters ?? {})!.submitDirectory)!
   const archive = join(folders.temporary, 'sourcedir.tar.gz')
-  await downloadObject(s3, code, archive, signal)
+  await downloadObject(objects, code, archive, signal)
   // As script mode does: a gzipped tar and nothing else (a zip is refused here as it is there).
   await run('tar', ['-xzf', archive, '-C', folders.code, '--no-same-owner'])
   for (const channel of request.InputDataConfig ?? []) {
     const folder = join(folders.inputData, channel.ChannelName!)
     mkdirSync(folder, { recursive: true })
-    await downloadPrefix(s3, channel.DataSource!.S3DataSource!.S3Uri!, folder, signal)
+    await downloadPrefix(objects, channel.DataSource!.S3DataSource!.S3Uri!, folder, signal)
   }
   if (request.CheckpointConfig) {
     const uri = request.CheckpointConfig.S3Uri!
-    await downloadPrefix(s3, uri.endsWith('/') ? uri : `${uri}/`, folders.checkpoints, signal).catch(
+    await downloadPrefix(objects, uri.endsWith('/') ? uri : `${uri}/`, folders.checkpoints, signal).catch(
       error => {
         if (!(error instanceof NothingThere)) throw error // the first attempt has none
       },
@@ -213,7 +213,7 @@ async function downloadInputs(settings: AttemptSettings, attempt: Attempt, signa
 
 /** Uploads the model and the extra output; returns what AWS calls ModelArtifacts.S3ModelArtifacts. */
 async function uploadOutputs(
-  s3: S3Client,
+  objects: Objects,
   request: CreateTrainingJobRequest,
   folders: ReturnType<typeof jobFolders>,
   signal: AbortSignal,
@@ -221,8 +221,8 @@ async function uploadOutputs(
   const { S3OutputPath, CompressionType } = request.OutputDataConfig!
   const output = `${S3OutputPath!.replace(/\/+$/, '')}/${request.TrainingJobName}/output`
   if (CompressionType === 'NONE') {
-    await uploadFolder(s3, folders.model, `${output}/model`, signal)
-    await uploadFolder(s3, folders.outputData, `${output}/data`, signal)
+    await uploadFolder(objects, folders.model, `${output}/model`, signal)
+    await uploadFolder(objects, folders.outputData, `${output}/data`, signal)
     return `${output}/model`
   }
   for (const [folder, name] of [
@@ -231,7 +231,7 @@ async function uploadOutputs(
   ] as const) {
     const archive = join(folders.temporary, name)
     await run('tar', ['-czf', archive, '-C', folder, '.'])
-    await uploadFile(s3, archive, parseS3Uri(`${output}/${name}`)!, signal)
+    await uploadFile(objects, archive, parseS3Uri(`${output}/${name}`)!, signal)
   }
   return `${output}/model.tar.gz`
 }

@@ -11,6 +11,7 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3'
+import { type ObjectCache, openObjectCache } from './object-cache.ts'
 
 /** Enough to keep the disk busy; more only makes the emulator's one process juggle. */
 const PARALLEL_TRANSFERS = 4
@@ -26,9 +27,11 @@ export function parseS3Uri(uri: string): S3Place | undefined {
   return match ? { bucket: match[1]!, key: match[2] ?? '' } : undefined
 }
 
-/** A client for the local S3, whose credentials nobody checks. */
-export function createS3(endpoint: string, region: string): S3Client {
-  return new S3Client({
+export type Objects = { s3: S3Client; cache: ObjectCache }
+
+/** The local S3, whose credentials nobody checks, with large objects kept in `cacheFolder`. */
+export function openObjects(endpoint: string, region: string, cacheFolder: string): Objects {
+  const s3 = new S3Client({
     endpoint,
     region,
     forcePathStyle: true,
@@ -39,6 +42,7 @@ export function createS3(endpoint: string, region: string): S3Client {
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
   })
+  return { s3, cache: openObjectCache(cacheFolder) }
 }
 
 /** An S3 place that holds nothing where something was promised. */
@@ -50,43 +54,47 @@ export class NothingThere extends Error {}
  * Throws NothingThere when no object matches.
  */
 export async function downloadPrefix(
-  s3: S3Client,
+  objects: Objects,
   uri: string,
   folder: string,
   signal: AbortSignal,
 ): Promise<{ files: number; sizeBytes: number }> {
   const { bucket, key: prefix } = mustParse(uri)
-  const objects: { key: string; sizeBytes: number }[] = []
+  const found: { key: string; sizeBytes: number; etag: string | undefined }[] = []
   let token: string | undefined
   do {
-    const page: ListObjectsV2CommandOutput = await s3.send(
+    const page: ListObjectsV2CommandOutput = await objects.s3.send(
       new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ContinuationToken: token }),
       { abortSignal: signal },
     )
     for (const item of page.Contents ?? [])
-      if (item.Key && !item.Key.endsWith('/')) objects.push({ key: item.Key, sizeBytes: item.Size ?? 0 })
+      if (item.Key && !item.Key.endsWith('/'))
+        found.push({ key: item.Key, sizeBytes: item.Size ?? 0, etag: item.ETag })
     token = page.NextContinuationToken
   } while (token)
-  if (objects.length === 0) throw new NothingThere(`No S3 objects found under S3 URL "${uri}"`)
+  if (found.length === 0) throw new NothingThere(`No S3 objects found under S3 URL "${uri}"`)
 
   const base = prefix.endsWith('/') ? prefix : `${prefix}/`
   const parent = prefix.slice(0, prefix.lastIndexOf('/') + 1)
   mkdirSync(folder, { recursive: true })
-  await inParallel(objects, async ({ key }) => {
+  await inParallel(found, async ({ key, sizeBytes, etag }) => {
     const path = key.startsWith(base) ? key.slice(base.length) : key.slice(parent.length)
-    await downloadObject(s3, { bucket, key }, inside(folder, path), signal)
+    const file = inside(folder, path)
+    mkdirSync(dirname(file), { recursive: true })
+    if (!(await objects.cache.copyTo(etag, sizeBytes, file)))
+      await downloadObject(objects, { bucket, key }, file, signal)
   })
-  return { files: objects.length, sizeBytes: objects.reduce((sum, item) => sum + item.sizeBytes, 0) }
+  return { files: found.length, sizeBytes: found.reduce((sum, item) => sum + item.sizeBytes, 0) }
 }
 
 /** Downloads one object to one file. */
 export async function downloadObject(
-  s3: S3Client,
+  objects: Objects,
   place: S3Place,
   file: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const answer = await s3.send(new GetObjectCommand({ Bucket: place.bucket, Key: place.key }), {
+  const answer = await objects.s3.send(new GetObjectCommand({ Bucket: place.bucket, Key: place.key }), {
     abortSignal: signal,
   })
   mkdirSync(dirname(file), { recursive: true })
@@ -94,23 +102,24 @@ export async function downloadObject(
   const sizeBytes = statSync(file).size
   if (answer.ContentLength !== undefined && sizeBytes !== answer.ContentLength)
     throw new Error(`s3://${place.bucket}/${place.key}: ${sizeBytes} of ${answer.ContentLength} bytes came`)
+  await objects.cache.keep(answer.ETag, file)
 }
 
 /** Uploads every file of `folder` under the URI's key, keeping relative paths. */
 export async function uploadFolder(
-  s3: S3Client,
+  objects: Objects,
   folder: string,
   uri: string,
   signal: AbortSignal,
 ): Promise<void> {
   await inParallel(await filesOf(folder), file =>
-    uploadFile(s3, file.path, keyOf(uri, folder, file.path), signal),
+    uploadFile(objects, file.path, keyOf(uri, folder, file.path), signal),
   )
 }
 
 /** Uploads one file. */
 export async function uploadFile(
-  s3: S3Client,
+  objects: Objects,
   file: string,
   place: S3Place,
   signal?: AbortSignal,
@@ -119,7 +128,7 @@ export async function uploadFile(
     try {
       const sizeBytes = statSync(file).size
       const body = sizeBytes <= BUFFERED_UPLOAD_BYTES ? readFileSync(file) : createReadStream(file)
-      await s3.send(
+      const answer = await objects.s3.send(
         new PutObjectCommand({
           Bucket: place.bucket,
           Key: place.key,
@@ -128,6 +137,7 @@ export async function uploadFile(
         }),
         signal ? { abortSignal: signal } : {},
       )
+      await objects.cache.keep(answer.ETag, file)
       return
     } catch (error) {
       if (attempt === UPLOAD_ATTEMPTS || signal?.aborted) throw error
@@ -148,7 +158,7 @@ export type FolderSync = {
  * is half-written when the instance dies is half in S3. Files go in the order of their last change, so that
  * a marker written last arrives last.
  */
-export function createFolderSync(s3: S3Client, folder: string, uri: string): FolderSync {
+export function createFolderSync(objects: Objects, folder: string, uri: string): FolderSync {
   const synced = new Map<string, string>()
   const versionOf = (file: FolderFile) => `${file.sizeBytes} ${file.changedAt}`
   let running: Promise<{ uploaded: number }> = Promise.resolve({ uploaded: 0 })
@@ -159,7 +169,7 @@ export function createFolderSync(s3: S3Client, folder: string, uri: string): Fol
       const version = versionOf(file)
       if (synced.get(file.path) === version) continue
       try {
-        await uploadFile(s3, file.path, keyOf(uri, folder, file.path))
+        await uploadFile(objects, file.path, keyOf(uri, folder, file.path))
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue // renamed or deleted meanwhile
         throw error

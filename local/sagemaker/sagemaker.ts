@@ -13,12 +13,12 @@ import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
 import type { Tag } from '@aws-sdk/client-sagemaker'
 import { AwsError, validationException } from './aws-error.ts'
-import { createFaults, type Faults } from './faults.ts'
+import { createFaults, type Fault, type Faults, parseFault } from './faults.ts'
 import { type Hosting, openHosting } from './hosting.ts'
 import { type Invocation, invokeEndpoint, invokeWithResponseStream, openAiChat } from './invoke.ts'
 import type { ServeCommand } from './model-server.ts'
 import { assertRequest, isKnownOperation } from './request-shapes.ts'
-import { createS3 } from './s3-folder.ts'
+import { openObjects } from './s3-folder.ts'
 import { openTags, type Tags } from './tags.ts'
 import { openTrainingJobs, type TrainingJobs } from './training-jobs.ts'
 
@@ -70,12 +70,12 @@ export async function startSageMaker(options: SageMakerOptions): Promise<SageMak
   const pythonBin = resolve(options.trainingVenv, 'bin')
   for (const folder of [stateDir, logDir, runDir]) mkdirSync(folder, { recursive: true })
 
-  const s3 = createS3(options.s3Endpoint, region)
+  const objects = openObjects(options.s3Endpoint, region, join(stateDir, 'object-cache'))
   const faults = createFaults()
   // SageMaker writes ARNs in lower case whatever the name.
   const arnOf = (kind: string, name: string) =>
     `arn:aws:sagemaker:${region}:${account}:${kind}/${name.toLowerCase()}`
-  const common = { s3, region, stateDir, logDir, runDir, arnOf }
+  const common = { objects, region, stateDir, logDir, runDir, arnOf }
   const jobs = openTrainingJobs({
     ...common,
     python: options.python ? resolve(options.python) : join(pythonBin, 'python'),
@@ -98,6 +98,8 @@ export async function startSageMaker(options: SageMakerOptions): Promise<SageMak
   })
   // A stream may be silent for long while a small machine thinks.
   server.requestTimeout = 0
+  // Longer than clients keep a connection: closing one under a request would be an error of ours.
+  server.keepAliveTimeout = 65_000
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.setHeader('x-amzn-requestid', randomUUID())
@@ -174,7 +176,7 @@ export async function startSageMaker(options: SageMakerOptions): Promise<SageMak
         await Promise.all([jobs.close(), hosting.close()])
         server.closeAllConnections()
         await closed
-        s3.destroy()
+        objects.s3.destroy()
       })()
       return stopping
     },
@@ -297,19 +299,18 @@ async function faultsDoor(
 ): Promise<void> {
   if (request.method === 'DELETE') faults.clear()
   if (request.method === 'POST') {
-    let fault: ReturnType<Faults['add']>
+    let fault: Fault
     try {
-      fault = faults.add(parseJson(await bodyOf(request, MAX_REQUEST_BYTES)))
+      fault = parseFault(parseJson(await bodyOf(request, MAX_REQUEST_BYTES)))
     } catch (error) {
       return sendJson(response, 400, { message: error instanceof Error ? error.message : String(error) })
     }
     const job = fault.kind === 'spot-interruption' ? fault.job : undefined
-    if (job !== undefined && jobs.exists(job) && !jobs.isSpot(job)) {
-      faults.clear()
+    if (job !== undefined && jobs.exists(job) && !jobs.isSpot(job))
       return sendJson(response, 400, {
         message: `${job} is not a managed spot job: it cannot be interrupted`,
       })
-    }
+    faults.add(fault)
   }
   sendJson(response, 200, { waiting: faults.waiting() })
 }

@@ -7,7 +7,7 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3'
+import { ListObjectsV2Command } from '@aws-sdk/client-s3'
 import type {
   CreateTrainingJobRequest,
   DescribeTrainingJobResponse,
@@ -21,7 +21,7 @@ import { compileMetrics, type MetricPoint, pointsOf, stepOf } from './job-metric
 import { type ListRequest, listPage } from './list-page.ts'
 import { openRecordFolder } from './record-folder.ts'
 import { type AttemptEnd, type RunningAttempt, type StopReason, startAttempt } from './run-training-job.ts'
-import { parseS3Uri } from './s3-folder.ts'
+import { type Objects, parseS3Uri } from './s3-folder.ts'
 import { assertTrainingJob, DEFAULT_MAX_RUNTIME, limitExceeded } from './training-job-rules.ts'
 
 /** The longest that a timer of Node can wait. */
@@ -68,7 +68,7 @@ export type TrainingJobs = {
 }
 
 export type TrainingJobsSettings = {
-  s3: S3Client
+  objects: Objects
   region: string
   stateDir: string
   logDir: string
@@ -263,7 +263,7 @@ export function openTrainingJobs(settings: TrainingJobsSettings): TrainingJobs {
     for (const channel of request.InputDataConfig ?? []) {
       const uri = channel.DataSource!.S3DataSource!.S3Uri!
       const { bucket, key } = parseS3Uri(uri)!
-      const found = await settings.s3
+      const found = await settings.objects.s3
         .send(new ListObjectsV2Command({ Bucket: bucket, Prefix: key, MaxKeys: 1 }))
         .then(page => (page.KeyCount ?? page.Contents?.length ?? 0) > 0)
         .catch(error => {

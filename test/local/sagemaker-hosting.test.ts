@@ -196,6 +196,9 @@ describe('an inference component', () => {
   test('takes other weights without a gap', async () => {
     await createComponent('changing', 'ada')
     await inService('changing')
+    const long = aQuestion({ stream: true })
+    long.messages[0]!.content = 'word '.repeat(25)
+    const underWay = openAi('shared/inference-components/changing', long).then(answer => answer.text())
     await stage.sagemaker().send(
       new UpdateInferenceComponentCommand({
         InferenceComponentName: 'changing',
@@ -208,6 +211,8 @@ describe('an inference component', () => {
       return heard.has('bob heard hello') || undefined
     })
     expect([...heard].at(-1)).toBe('bob heard hello')
+    // What the old weights were answering meanwhile came to its end.
+    expect(await underWay).toMatch(/"content":"ada "[\s\S]*data: \[DONE\]\n\n$/)
     await inService('changing')
   })
 

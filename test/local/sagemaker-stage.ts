@@ -28,7 +28,7 @@ jest.setTimeout(60_000)
 
 const ROOT = resolve(import.meta.dirname, '../..')
 export const FIXTURES = join(import.meta.dirname, 'sagemaker-fixtures')
-const EMULATOR_VENV = join(ROOT, '.local/tools/emulator-venv')
+export const EMULATOR_VENV = join(ROOT, '.local/tools/emulator-venv')
 export const TRAINING_VENV = join(ROOT, '.local/tools/training-venv')
 /** The tiny jobs need no framework. */
 export const PLAIN_PYTHON = join(EMULATOR_VENV, 'bin/python')
