@@ -21,8 +21,8 @@ export type MachineName =
 
 export type Access = {
   /**
-   * `write` includes `read`. Variable: `<NAME>_TABLE`; with `log` also LOG_ORIGIN, and
-   * with `log: 'write'` the right to ask for publishing: PUBLISH_LOG_FUNCTION.
+   * `write` includes `read`. Variable: `<NAME>_TABLE`; with `log` also LOG_ORIGIN. Who appends to the log also
+   * tells the bus so, and its head is signed at once.
    */
   readonly tables?: Readonly<Partial<Record<TableName, 'read' | 'write'>>>
   /** `write` includes `read`; `presign` is `read` and `write` for URLs handed out. Variable: `<NAME>_BUCKET`. */
@@ -47,9 +47,8 @@ export type Access = {
   readonly scaleModels?: true
   /** Reads the state of the stage's training jobs, endpoints and components. */
   readonly sagemakerDescribe?: true
+  /** May tell the stage's bus. Variable: EVENT_BUS. */
   readonly events?: 'put'
-  /** Entries that it calls directly. Variable: `<VERB>_FUNCTION`. */
-  readonly invoke?: readonly string[]
   /** The profiles of config/model-profiles that the stage allows. Variable: MODEL_PROFILES. */
   readonly modelProfiles?: true
   /** Variables: MODEL_PRICES, PERIOD_SECONDS. */
@@ -94,6 +93,7 @@ export const access: Readonly<Record<string, Access>> = {
   'governance/close-vote': {
     tables: { governance: 'write', log: 'write' },
     buckets: { public: 'write' },
+    events: 'put',
     chain: true,
     timeoutSeconds: 900,
     memoryMb: 1769,
@@ -102,19 +102,18 @@ export const access: Readonly<Record<string, Access>> = {
     tables: { governance: 'write', data: 'write', log: 'write' },
     sign: ['warrant'],
     start: [...WARRANTED_MACHINES, 'measure-baselines'],
-    events: 'put',
     role: 'executor',
     timeoutSeconds: 120,
   },
 
   // -- data ------------------------------------------------------------------------------------------------------
-  'data/log-genesis': { tables: { log: 'write' }, publicKeys: SIGNING_PURPOSES, events: 'put' },
+  'data/log-genesis': { tables: { log: 'write' }, publicKeys: SIGNING_PURPOSES },
   'data/get-log-checkpoint': { tables: { log: 'read' } },
   'data/get-log-proof': { tables: { log: 'read' }, buckets: { public: 'read' } },
   'data/get-log-consistency': { tables: { log: 'read' }, buckets: { public: 'read' } },
   'data/list-datanets': { tables: { data: 'read' }, buckets: { artifacts: 'read' } },
   'data/get-datanet': { tables: { data: 'read' }, buckets: { artifacts: 'read' } },
-  'data/vouch-account': { tables: { data: 'write', log: 'write' }, events: 'put' },
+  'data/vouch-account': { tables: { data: 'write', log: 'write' } },
   'data/get-account': { tables: { data: 'read' } },
   'data/register-submission': {
     tables: { data: 'write' },
@@ -126,7 +125,6 @@ export const access: Readonly<Record<string, Access>> = {
   'data/freeze-datanet': {
     tables: { data: 'write', log: 'write' },
     buckets: { data: 'write', public: 'write' },
-    events: 'put',
     modelProfiles: true,
     memoryMb: 3008,
   },
@@ -155,7 +153,6 @@ export const access: Readonly<Record<string, Access>> = {
   'data/commit-submission': {
     tables: { data: 'write', log: 'write' },
     buckets: { uploads: 'read', data: 'write' },
-    events: 'put',
     timeoutSeconds: 900,
     memoryMb: 3008,
   },
@@ -209,8 +206,45 @@ export const access: Readonly<Record<string, Access>> = {
   'training/register-fine-tune': {
     tables: { training: 'write', log: 'write' },
     buckets: { artifacts: 'read', public: 'write' },
+    events: 'put',
     modelProfiles: true,
     timeoutSeconds: 900,
+    memoryMb: 1769,
+  },
+  // align
+  'training/plan-align': {
+    tables: { training: 'write' },
+    buckets: { artifacts: 'write', data: 'read' },
+    modelProfiles: true,
+    timeoutSeconds: 60,
+  },
+  'training/check-reward-model': { buckets: { artifacts: 'read' }, timeoutSeconds: 60 },
+  'training/register-align': {
+    tables: { training: 'write', alignment: 'write', log: 'write' },
+    buckets: { artifacts: 'read', public: 'write' },
+    events: 'put',
+    modelProfiles: true,
+    timeoutSeconds: 900,
+    memoryMb: 1769,
+  },
+
+  // -- alignment -------------------------------------------------------------------------------------------------
+  'alignment/list-rounds': { tables: { alignment: 'read' } },
+  'alignment/get-round': { tables: { alignment: 'read' } },
+  'alignment/list-tasks': { tables: { alignment: 'read' } },
+  'alignment/submit-judgment': { tables: { alignment: 'write' }, sendTaskResult: ['align'] },
+  // align
+  'alignment/open-round': {
+    tables: { alignment: 'write', data: 'read' },
+    buckets: { artifacts: 'read' },
+    sendTaskResult: ['align'],
+    timeoutSeconds: 120,
+  },
+  'alignment/score-preferences': {
+    tables: { alignment: 'write', log: 'write' },
+    buckets: { artifacts: 'write', public: 'write' },
+    events: 'put',
+    timeoutSeconds: 300,
     memoryMb: 1769,
   },
 

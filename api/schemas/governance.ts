@@ -93,6 +93,11 @@ export const alignInput = z.strictObject({
   sealedSet: sha256,
   judgmentsPerPair: z.int().min(1).max(50),
   roundSeconds: z.int().min(10).max(2_592_000),
+  /** Questions by which the candidate has to win the second round; the others are guards. */
+  targets: z
+    .array(z.enum(['ethics', 'logic', 'function']))
+    .min(1)
+    .max(3),
   gate: gateRule,
 })
 export type AlignInput = z.infer<typeof alignInput>

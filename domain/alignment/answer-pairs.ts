@@ -78,13 +78,12 @@ export function pairsBetween(
   prompts: readonly Prompt[],
   parent: ReadonlyMap<string, readonly string[]>,
   candidate: ReadonlyMap<string, readonly string[]>,
-): { pairs: AnswerPair[]; equal: number } {
+): { pairs: AnswerPair[]; equal: AnswerPair[] } {
   const both = prompts.flatMap(prompt => {
     const a = parent.get(prompt.id)?.[0]?.trim()
     const b = candidate.get(prompt.id)?.[0]?.trim()
     if (a === undefined || b === undefined) return []
     return [{ pairId: pairIdOf({ id: prompt.id, a, b }), messages: prompt.messages, a, b, truth: null }]
   })
-  const pairs = both.filter(pair => pair.a !== pair.b)
-  return { pairs, equal: both.length - pairs.length }
+  return { pairs: both.filter(pair => pair.a !== pair.b), equal: both.filter(pair => pair.a === pair.b) }
 }

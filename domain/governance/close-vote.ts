@@ -1,6 +1,7 @@
 import { OpenLedgerError } from '../errors.ts'
 import type { Bytes32 } from '../protocol/hex.ts'
 import { sha256Hex } from '../protocol/ids.ts'
+import type { AttributionLog } from '../training/ports.ts'
 import { ballotFile, countedBallots, tallyOf } from './ballot-file.ts'
 import { decideOutcome } from './decide-outcome.ts'
 import type { Genesis } from './genesis.ts'
@@ -21,6 +22,7 @@ export type CloseVoteDeps = {
   readonly ballots: BallotBook
   readonly token: VotingToken
   readonly files: PublicFiles
+  readonly log: AttributionLog
 }
 
 /**
@@ -100,8 +102,10 @@ export async function closeVote(
   await deps.files.put(key, file, 'application/gzip')
 
   const mismatch = counterMismatch(gates, recount)
+  const outcome = mismatch === null ? decision.outcome : 'disputed'
+  await deps.log.append({ kind: 'vote', proposalId: proposal.id, outcome, ballotFile: sha256 })
   return deps.proposals.recordResult(proposal.id, {
-    outcome: mismatch === null ? decision.outcome : 'disputed',
+    outcome,
     reason: mismatch ?? decision.reason,
     tally: { againstWei: recount.againstWei, forWei: recount.forWei, abstainWei: recount.abstainWei },
     voters: recount.voters,

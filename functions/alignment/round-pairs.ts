@@ -22,7 +22,7 @@ export async function pairsOfRound(
   runId: string,
   purpose: RoundPurpose,
   jobs: RoundJobs,
-): Promise<{ pairs: AnswerPair[]; equal: number }> {
+): Promise<{ pairs: AnswerPair[]; equal: AnswerPair[] }> {
   const keys = alignKeys(runId)
   const answers = async (job: string | undefined) => {
     const key = `runs/${runId}/${job}/output/model/answers.jsonl`
@@ -30,6 +30,6 @@ export async function pairsOfRound(
   }
   const promptKey = purpose === 'preferences' ? keys.firstPrompts : keys.secondPrompts
   const prompts = parsePrompts(await deps.artifacts().get(promptKey), promptKey)
-  if (purpose === 'preferences') return { pairs: pairsWithin(prompts, await answers(jobs.sample)), equal: 0 }
+  if (purpose === 'preferences') return { pairs: pairsWithin(prompts, await answers(jobs.sample)), equal: [] }
   return pairsBetween(prompts, await answers(jobs.parent), await answers(jobs.candidate))
 }

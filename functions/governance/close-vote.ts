@@ -12,6 +12,7 @@ export const handler = async (event: { proposalId: string }) => {
       ballots: deps.ballots(),
       token: deps.token(),
       files: deps.publicFiles(),
+      log: deps.log(),
     },
     { proposalId: parseBytes32(event.proposalId), now: Date.now() },
   )

@@ -10,10 +10,13 @@ const CHANCE = 0.5
 export const handler = async (event: { runId: string; job: string }) => {
   const key = `runs/${event.runId}/${event.job}/output/model/metrics.json`
   const bytes = await deps.artifacts().get(key)
-  if (bytes === null) throw new OpenLedgerError('not-found', 'The reward model left no metrics', { expected: key })
+  if (bytes === null)
+    throw new OpenLedgerError('not-found', 'The reward model left no metrics', { expected: key })
   const { accuracy } = JSON.parse(new TextDecoder().decode(bytes)) as Metrics
   if (accuracy === undefined || typeof accuracy.low !== 'number') {
-    throw new OpenLedgerError('malformed', 'The metrics of the reward model hold no accuracy', { expected: key })
+    throw new OpenLedgerError('malformed', 'The metrics of the reward model hold no accuracy', {
+      expected: key,
+    })
   }
   return { better: accuracy.low > CHANCE, accuracy }
 }

@@ -1,12 +1,12 @@
 import { type FineTuneInput, fineTuneInput } from '../../api/schemas/governance.ts'
 import type { Lineage } from '../../api/schemas/training.ts'
 import { OpenLedgerError } from '../../domain/errors.ts'
-import { parseGradedAnswers } from '../../domain/training/answers.ts'
 import { judgeFineTune } from '../../domain/training/judge-fine-tune.ts'
 import { parseRecipe, type Recipe } from '../../domain/training/recipe.ts'
-import { fileDigest, registerVersion } from '../../domain/training/register-version.ts'
+import { registerVersion } from '../../domain/training/register-version.ts'
 import { deps } from '../deps.ts'
 import { logger } from '../http/endpoint.ts'
+import { answersUnder, weightsUnder } from './job-outputs.ts'
 
 type Run = { runId: string; warrantId: string; proposalId: string; attempt: number; input: unknown }
 type Event = { run: Run; baselineKey: string; jobs: { train: string; evaluate: string } }
@@ -68,29 +68,9 @@ function lineageOf(
   }
 }
 
-async function answersUnder(prefix: string) {
-  const key = `${prefix}answers.jsonl`
-  return parseGradedAnswers(await deps.artifacts().get(key), key)
-}
-
 async function baselinesPrefix(key: string): Promise<string> {
   const baseline = await deps.baselines().get(key)
   if (baseline === null)
     throw new OpenLedgerError('not-found', 'The baselines were not measured', { expected: key })
   return baseline.prefix
-}
-
-/** Digests of the bytes that the job left: what a served model is compared with. */
-async function weightsUnder(prefix: string): Promise<Lineage['weights']> {
-  const [merged, adapter] = await Promise.all([
-    deps.artifactsTree()(`${prefix}merged/`),
-    deps.artifactsTree()(`${prefix}adapter/`),
-  ])
-  return {
-    key: `${prefix}merged/`,
-    merged: merged.digest,
-    adapter: adapter.digest,
-    tokenizer: fileDigest(merged, 'tokenizer.json'),
-    chatTemplate: fileDigest(merged, 'chat_template.jinja'),
-  }
 }

@@ -71,6 +71,7 @@ export function aStage(
   }
   const files = new Map<string, Uint8Array>()
   const scheduled: string[] = []
+  const leaves: { kind: string }[] = []
   const deps = {
     genesis,
     ...store,
@@ -80,6 +81,7 @@ export function aStage(
         scheduled.push(id)
       },
     },
+    log: { append: async (leaf: { kind: string }) => ({ index: leaves.push(leaf) - 1 }) },
     files: {
       put: async (key: string, bytes: Uint8Array) => {
         files.set(key, bytes)
@@ -178,6 +180,7 @@ export function aStage(
     genesis,
     clock,
     files,
+    leaves,
     scheduled,
     powers,
     documentBy,
