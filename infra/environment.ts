@@ -1,16 +1,8 @@
 import { Stack } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
-import { type Access, access } from './access.ts'
+import type { Access } from './access.ts'
 import type { StageConfig } from './config.ts'
-import {
-  calledFunctionName,
-  constant,
-  machineArn,
-  roleArn,
-  scheduleGroupName,
-  schedulerRoleName,
-  verbOf,
-} from './names.ts'
+import { constant, machineArn, roleArn, scheduleGroupName, schedulerRoleName } from './names.ts'
 import type { FoundationStack } from './stacks/foundation.ts'
 
 export type Rooms = { readonly config: StageConfig; readonly foundation: FoundationStack }
@@ -46,10 +38,7 @@ export function environmentOf(
   // The name that the log's heads are signed under (C2SP signed-note: no spaces, no plus sign).
   const touchesLog = row.tables?.log || [...(row.sign ?? []), ...(row.publicKeys ?? [])].includes('log-head')
   if (touchesLog) variables.LOG_ORIGIN = `openledger/${genesis.deploymentId.slice(2)}`
-  if (row.events) variables.EVENT_BUS = foundation.bus.eventBusName
-  for (const entry of invokedBy(row)) {
-    variables[`${constant(verbOf(entry))}_FUNCTION`] = calledFunctionName(config.stage, entry)
-  }
+  if (tellsBus(row)) variables.EVENT_BUS = foundation.bus.eventBusName
   if (row.modelProfiles) {
     const profiles = JSON.stringify(config.modelProfiles)
     variables.MODEL_PROFILES = profiles.replaceAll('{region}', Stack.of(scope).region)
@@ -61,16 +50,8 @@ export function environmentOf(
   return variables
 }
 
-/** Who may append to the log may also say that there is something to publish. */
-export function invokedBy(row: Access): readonly string[] {
-  const publishes = row.sign?.includes('log-head')
-  return [...(row.invoke ?? []), ...(row.tables?.log === 'write' && !publishes ? ['data/publish-log'] : [])]
-}
-
-/** Entries that another function calls have names known beforehand: caller and callee may be in different stacks. */
-export function isCalled(entry: string): boolean {
-  return Object.values(access).some(row => invokedBy(row).includes(entry))
-}
+/** Who appends to the log also says so, which the publisher listens to. */
+export const tellsBus = (row: Access) => row.events === 'put' || row.tables?.log === 'write'
 
 export function namesIn<Name extends string>(
   row: Readonly<Partial<Record<Name, unknown>>> | undefined,

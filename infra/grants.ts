@@ -2,16 +2,8 @@ import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import type { Access, BucketName, MachineName, TableName } from './access.ts'
 import { BY_KIND } from './constructs/ledger-table.ts'
-import { invokedBy, namesIn, type Rooms } from './environment.ts'
-import {
-  calledFunctionName,
-  functionArn,
-  machineArn,
-  roleArn,
-  sagemakerArns,
-  scheduleArns,
-  schedulerRoleName,
-} from './names.ts'
+import { namesIn, type Rooms, tellsBus } from './environment.ts'
+import { machineArn, roleArn, sagemakerArns, scheduleArns, schedulerRoleName } from './names.ts'
 import type { FoundationStack } from './stacks/foundation.ts'
 import { explainWildcard } from './wildcards.ts'
 
@@ -41,8 +33,7 @@ export function grant(role: Role, row: Access, { config, foundation }: Rooms) {
   for (const purpose of row.sign ?? [])
     foundation.signingKeys[purpose].grant(role, 'kms:Sign', 'kms:GetPublicKey')
   for (const purpose of row.publicKeys ?? []) foundation.signingKeys[purpose].grant(role, 'kms:GetPublicKey')
-  if (row.events) foundation.bus.grantPutEventsTo(role)
-  grantCalls(role, row, config.stage)
+  if (tellsBus(row)) foundation.bus.grantPutEventsTo(role)
   grantMachines(role, row, config.stage)
   if (row.schedule) grantSchedules(role, config.stage)
   grantSageMaker(role, row, config.stage)
@@ -79,12 +70,6 @@ export function useKey(role: Role, key: IKey, mode: Mode) {
     'kms:DescribeKey',
     ...(mode === 'write' ? ['kms:Encrypt', 'kms:GenerateDataKey'] : []),
   )
-}
-
-function grantCalls(role: Role, row: Access, stage: string) {
-  for (const entry of invokedBy(row)) {
-    allow(role, ['lambda:InvokeFunction'], [functionArn(role, calledFunctionName(stage, entry))])
-  }
 }
 
 function grantMachines(role: Role, row: Access, stage: string) {

@@ -15,7 +15,6 @@ export const constant = (kebab: string) => kebab.replaceAll('-', '_').toUpperCas
 export const machineName = (stage: string, machine: string) => `${stage}-${machine}`
 export const signerRoleName = (stage: string, handler: string) => `${stage}-${handler.replace('/', '-')}`
 export const verbOf = (entry: string) => entry.slice(entry.indexOf('/') + 1)
-export const calledFunctionName = (stage: string, entry: string) => `${stage}-${verbOf(entry)}`
 export const scheduleGroupName = (stage: string) => `${stage}-close-vote`
 export const schedulerRoleName = (stage: string) => `${stage}-close-vote-scheduler`
 export const alarmTopicName = (stage: string) => `${stage}-alarms`
@@ -29,9 +28,6 @@ export function scheduleArns(scope: Construct, stage: string): string {
 }
 export function roleArn(scope: Construct, roleName: string): string {
   return Arn.format({ service: 'iam', region: '', resource: 'role', resourceName: roleName }, Stack.of(scope))
-}
-export function functionArn(scope: Construct, functionName: string): string {
-  return format(scope, 'lambda', 'function', functionName, ArnFormat.COLON_RESOURCE_NAME)
 }
 export function alarmTopicArn(scope: Construct, stage: string): string {
   return format(scope, 'sns', alarmTopicName(stage), undefined, ArnFormat.NO_RESOURCE_NAME)

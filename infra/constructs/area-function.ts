@@ -5,9 +5,9 @@ import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type { Construct } from 'constructs'
 import { type Access, access } from '../access.ts'
 import type { StageConfig } from '../config.ts'
-import { environmentOf, isCalled } from '../environment.ts'
+import { environmentOf } from '../environment.ts'
 import { grant } from '../grants.ts'
-import { calledFunctionName, pascal, signerRoleName, verbOf } from '../names.ts'
+import { pascal, signerRoleName, verbOf } from '../names.ts'
 import type { FoundationStack } from '../stacks/foundation.ts'
 import { explainWildcard } from '../wildcards.ts'
 import { functionCode } from './function-code.ts'
@@ -37,7 +37,6 @@ export class AreaFunction extends LambdaFunction {
     })
     super(scope, id, {
       description: `functions/${entry}.ts`,
-      ...(isCalled(entry) ? { functionName: calledFunctionName(config.stage, entry) } : {}),
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       ...functionCode(scope, entry),

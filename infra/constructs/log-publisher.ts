@@ -1,27 +1,36 @@
 import { Duration } from 'aws-cdk-lib'
-import { Rule, Schedule } from 'aws-cdk-lib/aws-events'
+import { type EventBus, type IEventBus, Rule, Schedule } from 'aws-cdk-lib/aws-events'
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets'
 import { Construct } from 'constructs'
 import type { AreaFunction } from './area-function.ts'
 import type { AreaFunctions } from './area-functions.ts'
 import { DeadLetters } from './dead-letters.ts'
 
-/** The protocol promises a signed head within a minute of an append; the publisher does nothing when nothing changed. */
+/** The protocol promises a signed head within a minute of an append; where nothing changed nothing is signed. */
 const PUBLISH_EVERY = Duration.minutes(1)
 
-/** Publishes the log's tiles and signs its head again and again, also when an appender died before it could. */
+/** Publishes the log's tiles and signs its head: when an append is told, and each minute for one that was not. */
 export class LogPublisher extends Construct {
   readonly publisher: AreaFunction
   readonly deadLetters: DeadLetters
 
-  constructor(scope: Construct, id: string, props: { functions: AreaFunctions }) {
+  constructor(scope: Construct, id: string, props: { functions: AreaFunctions; bus: EventBus }) {
     super(scope, id)
     this.publisher = props.functions.get('data/publish-log')
     this.deadLetters = new DeadLetters(this, 'DeadLetters')
-    new Rule(this, 'Rule', {
-      description: 'Publish the log and sign its head',
+    const targets = [
+      new LambdaFunction(this.publisher, { deadLetterQueue: this.deadLetters, retryAttempts: 2 }),
+    ]
+    new Rule(this, 'Appended', {
+      description: 'Publish the log: a leaf was appended',
+      eventBus: props.bus as IEventBus,
+      eventPattern: { source: ['openledger'], detailType: ['log.appended'] },
+      targets,
+    })
+    new Rule(this, 'EachMinute', {
+      description: 'Publish the log, should an append not have been told',
       schedule: Schedule.rate(PUBLISH_EVERY),
-      targets: [new LambdaFunction(this.publisher, { deadLetterQueue: this.deadLetters, retryAttempts: 2 })],
+      targets,
     })
   }
 }

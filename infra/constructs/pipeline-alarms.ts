@@ -6,6 +6,7 @@ import { Alarms } from './alarms.ts'
 import type { FailureRecorder } from './failure-recorder.ts'
 import type { LogPublisher } from './log-publisher.ts'
 import type { Machine } from './machine.ts'
+import type { ModelSleeper } from './model-sleeper.ts'
 
 export type PipelineAlarmsProps = {
   readonly config: StageConfig
@@ -13,6 +14,7 @@ export type PipelineAlarmsProps = {
   readonly machines: readonly Machine[]
   readonly recorder: FailureRecorder
   readonly publisher: LogPublisher
+  readonly sleeper: ModelSleeper
 }
 
 /** The protocol promises a minute; five leave room for one failed attempt and CloudWatch's own delay. */
@@ -39,6 +41,11 @@ export class PipelineAlarms extends Alarms {
     )
     this.whenNotEmpty('FailuresLost', props.recorder.deadLetters, 'A failed execution left no record')
     this.whenNotEmpty('PublishFailed', props.publisher.deadLetters, 'The log could not be published')
+    this.whenNotEmpty(
+      'SleepFailed',
+      props.sleeper.deadLetters,
+      'An idle model could not be put to sleep and costs money',
+    )
     const { publisher } = props.publisher
     this.when('LogPublisherSilent', {
       says: `The log's publisher has not run for ${LOG_UNSIGNED_MINUTES} minutes: appended leaves have no signed head`,

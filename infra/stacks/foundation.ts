@@ -86,7 +86,6 @@ export class FoundationStack extends Stack {
       this.tell(`${pascal(name)}BucketName`, bucket.bucketName)
     for (const [purpose, key] of Object.entries(this.signingKeys))
       this.tell(`${pascal(purpose)}KeyId`, key.keyId)
-    this.tell('UploadQueueUrl', this.uploadQueue.queueUrl)
     this.tell('EventBusName', this.bus.eventBusName)
   }
 

@@ -7,6 +7,7 @@ import { FailureRecorder } from '../constructs/failure-recorder.ts'
 import { JobRole } from '../constructs/job-role.ts'
 import { LogPublisher } from '../constructs/log-publisher.ts'
 import { MACHINE_FILES, Machine } from '../constructs/machine.ts'
+import { ModelSleeper } from '../constructs/model-sleeper.ts'
 import { PipelineAlarms } from '../constructs/pipeline-alarms.ts'
 import { UploadIntake } from '../constructs/upload-intake.ts'
 import type { FoundationStack } from './foundation.ts'
@@ -45,8 +46,9 @@ export class PipelinesStack extends Stack {
     )
     const recorder = new FailureRecorder(this, 'FailureRecorder', { functions, machines })
     new UploadIntake(this, 'UploadIntake', { functions, queue: foundation.uploadQueue })
-    const publisher = new LogPublisher(this, 'LogPublisher', { functions })
-    new PipelineAlarms(this, 'Alarms', { config, foundation, machines, recorder, publisher })
+    const publisher = new LogPublisher(this, 'LogPublisher', { functions, bus: foundation.bus })
+    const sleeper = new ModelSleeper(this, 'ModelSleeper', { functions })
+    new PipelineAlarms(this, 'Alarms', { config, foundation, machines, recorder, publisher, sleeper })
   }
 }
 
