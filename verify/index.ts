@@ -3,6 +3,7 @@
  * no code with the service and asks it nothing; whoever holds the files can run it.
  */
 export { type BallotExpectations, verifyBallots } from './ballots.ts'
+export { readGenesis } from './genesis.ts'
 export { type PayoutExpectations, verifyPayout } from './payout.ts'
 export { type RecordExpectations, verifyRecord } from './record.ts'
 export type { Check, Report } from './report.ts'

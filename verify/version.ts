@@ -33,7 +33,10 @@ export async function verifyVersion(evidence: VersionEvidence, trust: Trust = {}
       return [`${asText(document.kind, 'lineage.kind')} of Datanet ${String(document.datanetId)}`, document]
     })
 
-    const warrant = await checkWarrant(list, evidence.warrant, evidence.ballotFile, trust)
+    const aligned =
+      lineage.kind === 'align' ? { previousVersion: asText(lineage.parent, 'lineage.parent') } : {}
+    const bundle = { ...aligned, ...evidence.warrant }
+    const warrant = await checkWarrant(list, bundle, evidence.ballotFile, trust)
 
     list.check('permission', () => {
       same('the warrant', warrant.id, lineage.warrantId)

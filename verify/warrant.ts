@@ -6,12 +6,14 @@ import { asBytes32, asCount, asInstant, asObject, asSha256, asText, type Json } 
 import { NO_WARRANT_SIGNER, type Trust } from './trust.ts'
 import { signerOf } from './typed-data.ts'
 
-/** A warrant as the API answers it, with the input that it permits. */
+/** A warrant as the API answers it. Its input follows from the vote, so it need not be given. */
 export interface WarrantBundle {
   readonly id: string
   readonly document: unknown
   readonly signature: string
-  readonly input: unknown
+  readonly input?: unknown
+  /** For a later step of a `build`: the version that the step before made. */
+  readonly previousVersion?: string
 }
 
 export interface WarrantFacts {
@@ -19,7 +21,6 @@ export interface WarrantFacts {
   readonly proposalId: string
   readonly action: string
   readonly input: Json
-  readonly proposedAction: Json
 }
 
 /** Verifies a warrant together with the vote behind it. */
@@ -87,12 +88,13 @@ export async function checkWarrant(
 
   return list.check('voted input', () => {
     const { document, action } = warrant
-    const input = asObject(bundle.input, 'input')
-    same('the hash of the input', asBytes32(document.inputHash, 'document.inputHash'), documentId(input))
     const voted = asObject(vote.proposal.action, 'proposal.action')
     same('the budget', asCount(voted.budgetUsdMicro, 'action.budgetUsdMicro'), document.budgetUsdMicro)
-    same('the input', documentId(votedInput(voted, action, input)), documentId(input))
-    const facts = { id: bundle.id, proposalId: vote.proposalId, action, input, proposedAction: voted }
+    const inputHash = asBytes32(document.inputHash, 'document.inputHash')
+    if (bundle.input !== undefined) same('the hash of the given input', inputHash, documentId(bundle.input))
+    const input = asObject(votedInput(voted, action, bundle), 'the voted input')
+    same('the hash of the voted input', inputHash, documentId(input))
+    const facts = { id: bundle.id, proposalId: vote.proposalId, action, input }
     return [`the input is what ${asText(voted.type, 'action.type')} was voted with`, facts]
   })
 }
@@ -101,18 +103,21 @@ export async function checkWarrant(
  * The input that the vote permits for this step. A later step of a `build` also names the version that the
  * step before made; that it is the right one is for the version's own verification to show.
  */
-function votedInput(voted: Json, step: string, input: Json): unknown {
+function votedInput(voted: Json, step: string, bundle: WarrantBundle): unknown {
   const type = asText(voted.type, 'action.type')
   const whole = asObject(voted.input, 'action.input')
   if (type === step) return whole
   if (type !== 'build') throw new Error(`a vote on ${type} does not permit ${step}`)
+  const given = bundle.input === undefined ? {} : asObject(bundle.input, 'input')
+  const previous = (name: string) =>
+    asBytes32(bundle.previousVersion ?? given[name], 'the version of the step before')
   switch (step) {
     case 'fine-tune':
       return whole.fineTune
     case 'align':
-      return { ...asObject(whole.align, 'action.input.align'), parentVersion: input.parentVersion }
+      return { ...asObject(whole.align, 'action.input.align'), parentVersion: previous('parentVersion') }
     case 'release':
-      return { ...asObject(whole.release, 'action.input.release'), version: input.version }
+      return { ...asObject(whole.release, 'action.input.release'), version: previous('version') }
     default:
       throw new Error(`a build does not permit ${step}`)
   }

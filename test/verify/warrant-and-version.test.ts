@@ -57,7 +57,7 @@ describe('a warrant', () => {
     const deps = { genesis: vote.genesis, signer: memorySigner('warrant key') }
     const warrant = await makeWarrant(deps, vote.proposal, vote.result, 'fine-tune', smuggled)
     expect(firstWrong(await verifyWarrant(warrant, vote.file, vote.trust))).toMatch(
-      /^voted input: the input is/,
+      /^voted input: the hash of the voted input/,
     )
     const text = await makeWarrant(deps, vote.proposal, vote.result, 'align', aFineTune)
     expect(firstWrong(await verifyWarrant(text, vote.file, vote.trust))).toMatch(/^voted input: /)
