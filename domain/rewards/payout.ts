@@ -172,35 +172,3 @@ export function settlePeriod(before: PayoutState, input: Period): Settlement {
     })
   return { state, payouts: settled.map(({ payout }) => payout), received }
 }
-
-export type TokenPrice = {
-  /** Base units for a million tokens. */
-  readonly inputPerMillion: bigint
-  readonly outputPerMillion: bigint
-}
-export type TokenUsage = { readonly inputTokens: number; readonly outputTokens: number }
-
-const MILLION = 1_000_000n
-
-/**
- * What one completion costs its key, in base units, rounded up once: were it rounded down, requests of a few
- * tokens would be free. @throws OpenLedgerError malformed for negative counts or prices
- */
-export function usageCharge({ inputTokens, outputTokens }: TokenUsage, price: TokenPrice): bigint {
-  const isCount = (count: number) => Number.isSafeInteger(count) && count >= 0
-  if (
-    !isCount(inputTokens) ||
-    !isCount(outputTokens) ||
-    price.inputPerMillion < 0n ||
-    price.outputPerMillion < 0n
-  )
-    throw new OpenLedgerError('malformed', 'not a usage', { expected: 'token counts and prices from 0' })
-  const millionths =
-    BigInt(inputTokens) * price.inputPerMillion + BigInt(outputTokens) * price.outputPerMillion
-  return (millionths + MILLION - 1n) / MILLION
-}
-
-/** A period's revenue from usage: the sum of what was charged, so that it equals the keys' debits exactly. */
-export function usageRevenue(usages: readonly TokenUsage[], price: TokenPrice): bigint {
-  return usages.reduce((sum, usage) => sum + usageCharge(usage, price), 0n)
-}
