@@ -1090,6 +1090,20 @@ describe('durable_executions', () => {
   )
 })
 
+describe('managed_s3_key', () => {
+  test(
+    'an object may be encrypted with the key that S3 keeps itself',
+    async () => {
+      await aws.s3.send(new CreateBucketCommand({ Bucket: 'managed' }))
+      const put = { Bucket: 'managed', Key: 'asset', Body: 'bytes', ServerSideEncryption: 'aws:kms' } as const
+      await aws.s3.send(new PutObjectCommand(put))
+      const { Body } = await aws.s3.send(new GetObjectCommand({ Bucket: 'managed', Key: 'asset' }))
+      expect(await Body?.transformToString()).toBe('bytes')
+    },
+    TEST_LIMIT_MS,
+  )
+})
+
 // ------------------------------------------------------------------------------------------ the emulator
 
 test('every patch has its group of tests', () => {
