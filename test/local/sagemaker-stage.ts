@@ -87,6 +87,7 @@ export async function aStage(options: Partial<SageMakerOptions> = {}): Promise<S
     s3Endpoint: emulator.url,
     stopGraceSeconds: 2,
     checkpointSyncMs: 50,
+    niceness: 0,
     ...options,
   }
   let server: SageMaker = await startSageMaker(settings)
