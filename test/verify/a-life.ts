@@ -2,7 +2,7 @@
  * Real evidence for the offline verifier, made by the product's own code: a vote that passed, its warrant, a
  * version and its lineage, a submission with records, a frozen dataset, and a log over all of it.
  */
-import { generateKeyPairSync, sign } from 'node:crypto'
+import { createPrivateKey, createPublicKey, sign } from 'node:crypto'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import type { Action, FineTuneInput } from '../../api/schemas/governance.ts'
 import type { Lineage } from '../../api/schemas/training.ts'
@@ -74,7 +74,7 @@ export async function aVote(
     genesis: { chainId: genesis.chainId, gOpen: genesis.gOpen, deploymentId: genesis.deploymentId },
     governors: genesis.governors,
     warrantSigner: await memorySigner('warrant key').address(),
-    logKey: verifierKey(aLogKey.key(genesis)),
+    logKey: verifierKey(aLogKey(genesis)),
   }
   return { stage, genesis, proposal, result, trust, file: stage.files.get(result.ballotFile.key)! }
 }
@@ -108,13 +108,20 @@ export async function aWarrant(vote: Awaited<ReturnType<typeof aVote>>) {
   return makeWarrant(deps, proposal, result, 'fine-tune', aFineTune)
 }
 
-const ed25519 = generateKeyPairSync('ed25519')
-const aLogKey = {
-  key: (genesis: Parameters<typeof logOrigin>[0]) => ({
-    name: logOrigin(genesis),
-    publicKey: new Uint8Array(ed25519.publicKey.export({ format: 'der', type: 'spki' })).slice(-32),
-  }),
-}
+/** RFC 8410: PKCS #8 of an Ed25519 key is this prefix and the 32 bytes of its seed. */
+const PKCS8_PREFIX = '302e020100300506032b657004220420'
+const logPrivateKey = createPrivateKey({
+  key: Buffer.from(PKCS8_PREFIX + sha256Hex('test log key'), 'hex'),
+  format: 'der',
+  type: 'pkcs8',
+})
+/** The log's key; its name is that of the log. */
+export const aLogKey = (genesis: Parameters<typeof logOrigin>[0]) => ({
+  name: logOrigin(genesis),
+  publicKey: new Uint8Array(createPublicKey(logPrivateKey).export({ format: 'der', type: 'spki' })).slice(
+    -32,
+  ),
+})
 
 /** A log over these leaves, with a signed head and a proof for each. */
 export async function aLog(genesis: Parameters<typeof logOrigin>[0], leaves: readonly Json[]) {
@@ -123,8 +130,8 @@ export async function aLog(genesis: Parameters<typeof logOrigin>[0], leaves: rea
   const body = checkpointBody(logOrigin(genesis), hashes.length, root(hashes))
   const note = await signNote(
     body,
-    aLogKey.key(genesis),
-    async message => new Uint8Array(sign(null, message, ed25519.privateKey)),
+    aLogKey(genesis),
+    async message => new Uint8Array(sign(null, message, logPrivateKey)),
   )
   const node = levelsReader(treeLevels(hashes))
   const proofAt = (index: number): LogProof => ({
@@ -256,7 +263,7 @@ export async function aFrozenSubmission(count = 12) {
     })
   const trust: Trust = {
     genesis: { chainId: genesis.chainId, gOpen: genesis.gOpen, deploymentId: genesis.deploymentId },
-    logKey: verifierKey(aLogKey.key(genesis)),
+    logKey: verifierKey(aLogKey(genesis)),
   }
   const indexOf = (hash: Sha256Hex) => hashes.indexOf(hash)
   return {
