@@ -1,4 +1,4 @@
-/** Merkle proofs of docs/protocol.md sections 6 and 9 (RFC 6962 hashes, OpenZeppelin trees), on their own. */
+/** Merkle trees of docs/protocol.md sections 6, 9 and 12 (RFC 6962 hashes, OpenZeppelin trees), on their own. */
 import { compareBytes, equalBytes, fromHex, keccak256, sha256, toHex } from './bytes.ts'
 
 export const leafHash = (entry: Uint8Array): Uint8Array => sha256(Uint8Array.of(0), entry)
