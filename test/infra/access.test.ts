@@ -1,0 +1,93 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { routes } from '../../api/routes.ts'
+import { access, SIGNING_PURPOSES, WARRANTED_MACHINES } from '../../infra/access.ts'
+import { signersOf } from '../../infra/constructs/signing-key.ts'
+import { asList, identityStatements, type Statement, stage, template } from './support.ts'
+
+const REPOSITORY = resolve(import.meta.dirname, '../..')
+const entryFile = (entry: string) => join(REPOSITORY, 'functions', `${entry}.ts`)
+const withAction = (action: string) => (of: { statement: Statement }) =>
+  asList(of.statement.Action).includes(action)
+
+test('every row names an entry that exists', () => {
+  expect(Object.keys(access).filter(entry => !existsSync(entryFile(entry)))).toEqual([])
+})
+
+test('every route has a row', () => {
+  const handlers = Object.values(routes).map(route => route.handler)
+  expect(handlers.filter(handler => access[handler] === undefined)).toEqual([])
+})
+
+test('every row is used: by a route, a machine, or a trigger of its own', () => {
+  const machines = readdirSync(join(REPOSITORY, 'state-machines'))
+    .filter(file => file.endsWith('.asl.json'))
+    .map(file => readFileSync(join(REPOSITORY, 'state-machines', file), 'utf8'))
+    .join('\n')
+  const constructs = readdirSync(join(REPOSITORY, 'infra/constructs'))
+    .map(file => readFileSync(join(REPOSITORY, 'infra/constructs', file), 'utf8'))
+    .join('\n')
+  const handlers = new Set<string>(Object.values(routes).map(route => route.handler))
+  const arnOf = (entry: string) =>
+    `\${${entry.slice(entry.indexOf('/') + 1).replace(/(^|-)(.)/g, (_, __, c) => c.toUpperCase())}Arn}`
+  const unused = Object.keys(access).filter(
+    entry => !handlers.has(entry) && !machines.includes(arnOf(entry)) && !constructs.includes(`'${entry}'`),
+  )
+  expect(unused).toEqual([])
+})
+
+test('warrants, log heads and payouts have one signer each', () => {
+  expect(signersOf('warrant')).toEqual(['executor'])
+  expect(signersOf('log-head')).toEqual(['data/publish-log'])
+  expect(signersOf('payout').length).toBeLessThanOrEqual(1)
+})
+
+test('only the executor may start a warranted machine', () => {
+  const starters = ['pipelines', 'api'].flatMap(name =>
+    identityStatements(template(stage('dev'), name))
+      .filter(withAction('states:StartExecution'))
+      .filter(({ statement }) =>
+        WARRANTED_MACHINES.some(machine =>
+          JSON.stringify(statement.Resource).includes(`:stateMachine:dev-${machine}`),
+        ),
+      )
+      .flatMap(({ roles }) => roles),
+  )
+  expect(starters.length).toBeGreaterThan(0)
+  expect(new Set(starters.map(role => role.replace(/[0-9A-F]{8}$/, '')))).toEqual(new Set(['ExecutorRole']))
+})
+
+test('nobody but the executor and the schedules may start anything by a pattern', () => {
+  for (const name of ['foundation', 'pipelines', 'api']) {
+    const patterns = identityStatements(template(stage('dev'), name))
+      .filter(withAction('states:StartExecution'))
+      .filter(({ statement }) => JSON.stringify(statement.Resource).includes('*'))
+    expect(patterns).toEqual([])
+  }
+})
+
+test('a key is used only by roles that its policy names', () => {
+  const signing = ['pipelines', 'api'].flatMap(name =>
+    identityStatements(template(stage('dev'), name)).filter(withAction('kms:Sign')),
+  )
+  const expected = SIGNING_PURPOSES.flatMap(purpose => signersOf(purpose))
+  expect(signing.flatMap(({ roles }) => roles).length).toBeGreaterThanOrEqual(new Set(expected).size)
+  for (const { statement } of signing) expect(JSON.stringify(statement.Resource)).not.toContain('"*"')
+})
+
+test('RPC addresses, which often carry a key, are seen only by functions that ask the chain', () => {
+  for (const name of ['pipelines', 'api']) {
+    for (const [, { Properties }] of Object.entries(
+      template(stage('dev'), name).findResources('AWS::Lambda::Function'),
+    )) {
+      const { Description, Environment } = Properties as {
+        Description?: string
+        Environment?: { Variables: Record<string, unknown> }
+      }
+      const entry = Description?.match(/^functions\/(.*)\.ts$/)?.[1]
+      if (entry === undefined) continue
+      const seesAddresses = JSON.stringify(Environment).includes('rpc.example.org')
+      expect([entry, seesAddresses]).toEqual([entry, access[entry]?.chain === true])
+    }
+  }
+})
