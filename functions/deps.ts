@@ -13,6 +13,7 @@ import { accountBook, datanetBook, datasetBook, submissionBook } from '../adapte
 import { documentClient } from '../adapters/dynamo/document-client.ts'
 import { ballotBook, powerCache, proposalBook, warrantBook } from '../adapters/dynamo/governance-table.ts'
 import { logBook } from '../adapters/dynamo/log-table.ts'
+import { pause } from '../adapters/dynamo/pause.ts'
 import { activityBook, aliasBook, keyBook, usageBook } from '../adapters/dynamo/serving-table.ts'
 import { baselineBook, runBook, versionBook } from '../adapters/dynamo/training-table.ts'
 import { eventBus } from '../adapters/eventbridge/event-bus.ts'
@@ -141,6 +142,7 @@ export const deps = {
     (): AccountBook => accountBook(dynamo(), variable('DATA_TABLE'), deps.genesis().governors.addresses),
   ),
   datasets: once(() => datasetBook(dynamo(), variable('DATA_TABLE'))),
+  pause,
   uploads: once(() => uploads(s3(), variable('UPLOADS_BUCKET'))),
   dataFiles: once(() => files(s3(), variable('DATA_BUCKET'))),
   /** All that a frozen dataset is made from. */
@@ -164,7 +166,7 @@ export const deps = {
   log: once(
     (): Log => ({
       async append(leaf) {
-        const [index] = await appendLeaves({ log: deps.logBook() }, [leaf])
+        const [index] = await appendLeaves({ log: deps.logBook(), pause }, [leaf])
         await tellAppended(index!)
         return { index: index! }
       },

@@ -23,9 +23,10 @@ type Place = string
 /** What a transaction must find unchanged. */
 type Snapshot = { readonly bands: ReadonlyMap<string, readonly Place[]>; readonly accepted: number }
 
+const RECORD = 'record#'
 const recordKey = (datanetId: string, place: Place) => {
   const [sequence, index] = place.split(':').map(Number)
-  return { pk: recordsPk(datanetId, sequence!), sk: digits(index!) }
+  return { pk: recordsPk(datanetId, sequence!), sk: `${RECORD}${digits(index!)}` }
 }
 const recordsPk = (datanetId: string, sequence: number) => `R#${datanetId}#${digits(sequence)}`
 const digestKey = (datanetId: string, digest: string) => ({ pk: `D#${datanetId}#${digest}`, sk: 'digest' })
@@ -119,8 +120,8 @@ export function recordBook(client: DynamoDBDocumentClient, table: string): Recor
     async acceptedIndexes(submission) {
       const indexes: number[] = []
       const pk = recordsPk(submission.manifest.datanetId, submission.sequence)
-      for await (const items of pages(client, table, pk, ''))
-        indexes.push(...items.map(item => Number(item.sk)))
+      for await (const items of pages(client, table, pk, RECORD))
+        indexes.push(...items.map(item => Number(String(item.sk).slice(RECORD.length))))
       return indexes
     },
   }

@@ -28,6 +28,7 @@ import { OpenLedgerError } from '../../domain/errors.ts'
 import type { Address, Bytes32 } from '../../domain/protocol/hex.ts'
 import { batchGet } from './batch-get.ts'
 import { decodeCursor, encodeCursor, failedCondition, isConditionFailure } from './document-client.ts'
+import { pause } from './pause.ts'
 
 /**
  * The data table. Keys and access patterns (copies are looked for and kept by `copy-index.ts`):
@@ -41,7 +42,7 @@ import { decodeCursor, encodeCursor, failedCondition, isConditionFailure } from 
  *   S#<submission>         submission                manifest, instants, outcome; gsi1 `N#<datanet>` / sequence
  *   S#<submission>         progress                  first line that is not decided, and counts so far
  *   S#<submission>         refusals#<line>           reasons of the refused lines of one batch
- *   R#<datanet>#<sequence> <index>                   an accepted record as copies are compared with it
+ *   R#<datanet>#<sequence> record#<index>            an accepted record as copies are compared with it
  *   D#<datanet>#<digest>   digest                    first record with this exact or normalized digest
  *   B#<datanet>#<band>     band                      records that share this MinHash band
  *   A#<datanet>#<answer>   uses                      how many accepted records give this answer
@@ -83,7 +84,7 @@ export const refusalsKey = (submissionId: string, line: number) => ({
 })
 
 /** Registrations that meet take turns by the counter; each round one of them is through. */
-const MAX_ROUNDS = 100
+const MAX_ROUNDS = 60
 const VOUCHES_PER_PAGE = 500
 
 export function datanetBook(client: DynamoDBDocumentClient, table: string): DatanetBook {
@@ -119,6 +120,7 @@ export function submissionBook(client: DynamoDBDocumentClient, table: string): S
     async register(submission) {
       const { datanetId } = submission.manifest
       for (let round = 0; round < MAX_ROUNDS; round++) {
+        if (round > 0) await pause(round)
         const known = await get(submission.id)
         if (known !== null) return known
         const registered = Number((await getItem(client, table, countsKey(datanetId)))?.submissions ?? 0)

@@ -1,42 +1,63 @@
 import { OpenLedgerError } from '../errors.ts'
 import { canonicalBytes } from '../protocol/canonical-json.ts'
 import { bytesToDigits, hexToBytes, type Sha256Hex } from '../protocol/hex.ts'
-import { appendLeaf, type Frontier, leafHash } from '../protocol/merkle-log.ts'
+import { appendLeaf, leafHash } from '../protocol/merkle-log.ts'
 import { MAX_ENTRY_BYTES } from '../protocol/tiles.ts'
-import type { Leaf, LogBook, LogEntry } from './ports.ts'
+import type { Leaf, LogBook, LogEntry, Pause } from './ports.ts'
 
 /** DynamoDB takes 100 items a transaction; an entry is two, the head one. */
 const MAX_ENTRIES_PER_WRITE = 49
-/** Of appenders that meet, one wins each round; more than this many at once is overload, not bad luck. */
-const MAX_ROUNDS = 200
+/** Of appenders that meet, one wins; with the pauses this is about half a minute, after which it is overload. */
+const MAX_ROUNDS = 60
 const GENESIS = 'genesis'
+
+type KnownEntry = LogEntry & { readonly isGenesis: boolean }
 
 /**
  * Appends leaves in order and answers with their indexes. The leaf itself is its natural key: a leaf that is in
  * the log already keeps its index, so a repeated call changes nothing. The first leaf of a log is its genesis
  * document, and there is no other.
  * @throws OpenLedgerError malformed or too-large for a leaf that no log takes; unavailable before the genesis
- * was logged, and when too many append at once (retry: nothing was stored); conflict for a second genesis
+ * was logged, and when too many append at once (retry); conflict for a second genesis
  */
-export async function appendLeaves(deps: { log: LogBook }, leaves: readonly Leaf[]): Promise<number[]> {
-  const entries = leaves.map(toEntry)
-  const known = new Map<Sha256Hex, number>()
+export async function appendLeaves(
+  deps: { log: LogBook; pause: Pause },
+  leaves: readonly Leaf[],
+): Promise<number[]> {
+  const entries = leaves.map(leaf => ({ ...toEntry(leaf), isGenesis: leaf.kind === GENESIS }))
+  const indexes = new Map<Sha256Hex, number>()
+  const distinct = [...new Map(entries.map(entry => [entry.leafHash, entry])).values()]
+  for (let at = 0; at < distinct.length; at += MAX_ENTRIES_PER_WRITE) {
+    const found = await appendChunk(deps, distinct.slice(at, at + MAX_ENTRIES_PER_WRITE))
+    for (const [hash, index] of found) indexes.set(hash, index)
+  }
+  return entries.map(entry => indexes.get(entry.leafHash)!)
+}
+
+async function appendChunk(deps: { log: LogBook; pause: Pause }, chunk: readonly KnownEntry[]) {
+  const indexes = new Map<Sha256Hex, number>()
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const before = await deps.log.head()
-    for (const { leafHash } of entries) {
-      if (known.has(leafHash)) continue
-      const index = await deps.log.indexOf(leafHash)
-      if (index !== null) known.set(leafHash, index)
-    }
-    const missing = distinct(entries).filter(entry => !known.has(entry.leafHash))
-    if (missing.length === 0) return entries.map(entry => known.get(entry.leafHash)!)
-    requireGenesisFirst(before, missing, leaves)
-    const batch = missing.slice(0, MAX_ENTRIES_PER_WRITE)
-    const after = batch.reduce((frontier, entry) => appendLeaf(frontier, hexToBytes(entry.leafHash)), before)
-    if ((await deps.log.append(before, batch, after)) === 'appended') {
-      batch.forEach((entry, at) => {
-        known.set(entry.leafHash, before.size + at)
+    if (round > 0) await deps.pause(round)
+    const [before, found] = await Promise.all([
+      deps.log.head(),
+      Promise.all(chunk.map(entry => deps.log.indexOf(entry.leafHash))),
+    ])
+    chunk.forEach((entry, at) => {
+      const index = found[at]
+      if (typeof index === 'number') indexes.set(entry.leafHash, index)
+    })
+    const missing = chunk.filter(entry => !indexes.has(entry.leafHash))
+    if (missing.length === 0) return indexes
+    requireGenesisFirst(before.size, missing)
+    const after = missing.reduce(
+      (frontier, entry) => appendLeaf(frontier, hexToBytes(entry.leafHash)),
+      before,
+    )
+    if ((await deps.log.append(before, missing, after)) === 'appended') {
+      missing.forEach((entry, at) => {
+        indexes.set(entry.leafHash, before.size + at)
       })
+      return indexes
     }
   }
   throw new OpenLedgerError('unavailable', 'Too many append to the log at this moment; send it again')
@@ -54,20 +75,14 @@ export function toEntry(leaf: Leaf): LogEntry {
   return { bytes, leafHash: bytesToDigits(leafHash(bytes)) as Sha256Hex }
 }
 
-function distinct(entries: readonly LogEntry[]): LogEntry[] {
-  return [...new Map(entries.map(entry => [entry.leafHash, entry])).values()]
-}
-
-function requireGenesisFirst(head: Frontier, missing: readonly LogEntry[], leaves: readonly Leaf[]) {
-  const genesis = leaves.filter(leaf => leaf.kind === GENESIS).map(leaf => toEntry(leaf).leafHash)
-  if (head.size === 0 && missing[0]?.leafHash !== genesis[0]) {
+function requireGenesisFirst(size: number, missing: readonly KnownEntry[]) {
+  if (size === 0 && missing[0]?.isGenesis !== true) {
     throw new OpenLedgerError('unavailable', 'The log has no genesis document yet', {
       expected: '`openledger genesis`, once after the first deploy',
       seen: 'an empty log',
     })
   }
-  const second = head.size > 0 ? missing : missing.slice(1)
-  if (second.some(entry => genesis.includes(entry.leafHash))) {
+  if (missing.some((entry, at) => entry.isGenesis && size + at > 0)) {
     throw new OpenLedgerError('conflict', 'The log begins with another genesis document', {
       expected: 'the facts of the first deploy; keys and governors change by a logged rotation',
       seen: 'other facts',

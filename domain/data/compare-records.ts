@@ -11,6 +11,7 @@ import type {
   KeptRecord,
   NewRecord,
   ObjectStore,
+  Pause,
   RecordBook,
   SubmissionBook,
   Uploads,
@@ -28,7 +29,7 @@ const ITEMS_PER_RECORD = 4
 /** A refusal is at most about 700 bytes in an item of at most 400 kB. */
 const MAX_LINES_PER_BATCH = 400
 /** Submissions that meet in a band take turns; each round one of them is through. */
-const MAX_ROUNDS = 100
+const MAX_ROUNDS = 60
 
 export type CompareRecordsDeps = {
   readonly genesis: Genesis
@@ -38,6 +39,7 @@ export type CompareRecordsDeps = {
   readonly accounts: AccountBook
   readonly artifacts: Pick<ObjectStore, 'get'>
   readonly uploads: Pick<Uploads, 'open'>
+  readonly pause: Pause
 }
 
 /**
@@ -120,12 +122,13 @@ function judgeLine(parsed: ParsedLine, questions: ReadonlySet<string>): Judged {
 
 /** Keeps one batch; null when another run of this submission has gone on. */
 async function keepBatch(
-  deps: Pick<CompareRecordsDeps, 'records' | 'submissions'>,
+  deps: Pick<CompareRecordsDeps, 'records' | 'submissions' | 'pause'>,
   given: { submission: Submission; progress: IntakeProgress; batch: Batch; cap: number | null },
 ): Promise<IntakeProgress | null> {
   const { submission, progress: before, batch, cap } = given
   const candidates = batch.lines.flatMap(judged => ('record' in judged ? [judged.record] : []))
   for (let round = 0; round < MAX_ROUNDS; round++) {
+    if (round > 0) await deps.pause(round)
     const view = await deps.records.look(submission, candidates)
     const { accepted, refusals } = decideBatch(submission, batch.lines, view, cap)
     const after = progressAfter(before, batch, accepted.length, refusals)

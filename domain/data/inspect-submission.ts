@@ -1,17 +1,9 @@
-import { createHash } from 'node:crypto'
 import { OpenLedgerError } from '../errors.ts'
-import { type Bytes32, bytesToDigits, hexToBytes, type Sha256Hex } from '../protocol/hex.ts'
-import { appendLeaf, EMPTY_FRONTIER, frontierRoot } from '../protocol/merkle-log.ts'
-import { recordHash, recordSalt } from '../protocol/record-hash.ts'
+import type { Bytes32 } from '../protocol/hex.ts'
 import { evaluationQuestions } from './evaluation-sets.ts'
 import type { Datanet, DatanetBook, ObjectStore, SubmissionBook, Uploads } from './ports.ts'
-import {
-  type DataRecord,
-  INTAKE_LIMITS,
-  type IntakeLimits,
-  parseRecords,
-  recordQuestion,
-} from './record-profile.ts'
+import { readUpload, type UploadFacts } from './read-upload.ts'
+import { type DataRecord, INTAKE_LIMITS, type IntakeLimits, recordQuestion } from './record-profile.ts'
 import { type QualityCode, recordQuality } from './record-quality.ts'
 import { requiredSubmission } from './register-submission.ts'
 import type { Reason, Submission } from './submission.ts'
@@ -64,15 +56,7 @@ export async function inspectSubmission(
   return { ...judge(facts, submission), tag: upload.tag }
 }
 
-type Facts = {
-  readonly digest: string
-  readonly sizeBytes: number
-  readonly lines: number
-  readonly root: Sha256Hex
-  readonly deceptive: number
-  readonly leaked: number
-  readonly whole: readonly Reason[]
-}
+type Facts = UploadFacts & { readonly deceptive: number; readonly leaked: number }
 
 async function readWhole(
   chunks: AsyncIterable<Uint8Array>,
@@ -80,39 +64,13 @@ async function readWhole(
   { terms }: Datanet,
   questions: ReadonlySet<string>,
 ): Promise<Facts> {
-  const hash = createHash('sha256')
-  let sizeBytes = 0
-  const hashed = async function* () {
-    for await (const chunk of chunks) {
-      hash.update(chunk)
-      sizeBytes += chunk.length
-      yield chunk
-    }
-  }
-  const seedBytes = hexToBytes(seed)
-  let frontier = EMPTY_FRONTIER
-  const counts = { lines: 0, deceptive: 0, leaked: 0 }
-  const whole: Reason[] = []
-  const stream = hashed()
-  for await (const parsed of parseRecords(stream, terms.recordProfile, limitsOf(terms))) {
-    if (!parsed.ok && parsed.line === 0)
-      whole.push({ code: parsed.code, expected: parsed.expected, seen: parsed.seen })
-    else counts.lines++
-    if (!parsed.ok) continue
-    frontier = appendLeaf(
-      frontier,
-      hexToBytes(recordHash(recordSalt(seedBytes, parsed.index), parsed.record)),
-    )
+  const counts = { deceptive: 0, leaked: 0 }
+  const upload = await readUpload(chunks, terms.recordProfile, limitsOf(terms), seed, parsed => {
+    if (!parsed.ok) return
     if (recordQuality(parsed.record).findings.some(finding => DECEPTIVE.has(finding.code))) counts.deceptive++
     if (isLeaked(parsed.record, questions)) counts.leaked++
-  }
-  return {
-    digest: hash.digest('hex'),
-    sizeBytes,
-    root: bytesToDigits(frontierRoot(frontier)) as Sha256Hex,
-    whole,
-    ...counts,
-  }
+  })
+  return { ...upload, ...counts }
 }
 
 function judge(facts: Facts, { manifest }: Submission): Pick<Inspection, 'verdict' | 'reasons'> {
@@ -120,18 +78,18 @@ function judge(facts: Facts, { manifest }: Submission): Pick<Inspection, 'verdic
     ({ verdict: 'reject', reasons: [{ code, expected, seen }] }) as const
   // The parser stops early at an object beyond the limits, so its digest would say nothing.
   if (facts.whole.length > 0) return { verdict: 'reject', reasons: facts.whole }
-  if (facts.sizeBytes !== manifest.sizeBytes || facts.digest !== manifest.objectDigest) {
+  if (facts.sizeBytes !== manifest.sizeBytes || facts.objectDigest !== manifest.objectDigest) {
     return reject(
       'digest-mismatch',
       `${manifest.sizeBytes} bytes with SHA-256 ${manifest.objectDigest}, as signed`,
-      `${facts.sizeBytes} bytes with SHA-256 ${facts.digest}`,
+      `${facts.sizeBytes} bytes with SHA-256 ${facts.objectDigest}`,
     )
   }
-  if (facts.lines !== manifest.recordCount) {
-    return reject('count-mismatch', `${manifest.recordCount} lines, as signed`, `${facts.lines}`)
+  if (facts.recordCount !== manifest.recordCount) {
+    return reject('count-mismatch', `${manifest.recordCount} lines, as signed`, `${facts.recordCount}`)
   }
-  if (facts.root !== manifest.recordsRoot) {
-    return reject('root-mismatch', `records root ${manifest.recordsRoot}, as signed`, facts.root)
+  if (facts.recordsRoot !== manifest.recordsRoot) {
+    return reject('root-mismatch', `records root ${manifest.recordsRoot}, as signed`, facts.recordsRoot)
   }
   const suspicions = [
     {
@@ -140,14 +98,14 @@ function judge(facts: Facts, { manifest }: Submission): Pick<Inspection, 'verdic
       what: 'lines with hidden, control or reordering characters',
     },
     { code: 'sealed-set-leak', seen: facts.leaked, what: 'lines that ask what an evaluation set asks' },
-  ].filter(({ seen }) => seen > facts.lines * QUARANTINE_SHARE)
+  ].filter(({ seen }) => seen > facts.recordCount * QUARANTINE_SHARE)
   if (suspicions.length === 0) return { verdict: 'compare', reasons: [] }
   return {
     verdict: 'quarantine',
     reasons: suspicions.map(({ code, seen, what }) => ({
       code,
       expected: `at most ${QUARANTINE_SHARE * 100} % ${what}`,
-      seen: `${seen} of ${facts.lines}`,
+      seen: `${seen} of ${facts.recordCount}`,
     })),
   }
 }

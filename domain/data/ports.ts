@@ -13,6 +13,9 @@ export type LogEntry = { readonly bytes: Uint8Array; readonly leafHash: Sha256He
 /** The signed head that was published last. `frontier` is of its size, so that the next one can only extend it. */
 export type PublishedHead = { readonly frontier: Frontier; readonly note: string }
 
+/** Waits before try `round` (from 1) of a write that others were faster with: longer each time, at random. */
+export type Pause = (round: number) => Promise<void>
+
 /** The log's entries and heads. `append` is one transaction, so the log has one order whoever appends. */
 export type LogBook = {
   head(): Promise<Frontier>

@@ -16,6 +16,7 @@ export const handler = (event: { submissionId: string; tag: string }, context: C
       accounts: deps.accounts(),
       artifacts: deps.artifacts(),
       uploads: deps.uploads(),
+      pause: deps.pause,
     },
     {
       submissionId: parseBytes32(event.submissionId),
