@@ -20,6 +20,9 @@ import {
   type Verdict,
 } from './verdicts.ts'
 
+// Looked up once: these run a million times a round.
+const { abs, log, max } = Math
+
 /** Pseudo-counts: a validator is believed right in 2 of 3 verdicts until the evidence says otherwise. */
 const PRIOR_RIGHT = 2
 const PRIOR_WRONG = 0.5
@@ -44,8 +47,8 @@ export type TruthEstimate = {
   posteriorWithout(validator: Address, verdict: Verdict): Posterior
   readonly steps: number
   readonly converged: boolean
-  /** Logarithm of likelihood times prior after each step; never falls. */
-  readonly logPosterior: readonly number[]
+  /** By question: logarithm of likelihood times prior after each step; never falls. */
+  readonly logPosteriors: readonly (readonly number[])[]
 }
 
 type QuestionModel = { shares: Posterior; confusions: Map<Address, Confusion> }
@@ -63,18 +66,33 @@ function normalized(weights: { [choice in Choice]: number }): Posterior {
 
 const byText = (left: string, right: string) => (left < right ? -1 : left > right ? 1 : 0)
 
-/** Verdicts of one question by pair, both in sorted order. */
-function itemsOf(verdicts: readonly Verdict[], question: Question): [string, Verdict[]][] {
-  const items = new Map<string, Verdict[]>()
-  const mine = verdicts
+type Item = {
+  readonly key: string
+  readonly said: readonly Verdict[]
+  /** The truth of a gold item. */
+  readonly known: Choice | undefined
+  belief: Posterior
+}
+
+/** Items of one question, and the verdicts on each, both in sorted order. */
+function itemsOf(
+  verdicts: readonly Verdict[],
+  question: Question,
+  gold: ReadonlyMap<string, Choice>,
+): Item[] {
+  const saidOf = new Map<string, Verdict[]>()
+  const sorted = verdicts
     .filter(verdict => verdict.question === question)
     .sort((left, right) => byText(left.pairId, right.pairId) || byText(left.validator, right.validator))
-  for (const verdict of mine) {
-    const item = items.get(verdict.pairId)
-    if (item === undefined) items.set(verdict.pairId, [verdict])
-    else item.push(verdict)
+  for (const verdict of sorted) {
+    const said = saidOf.get(itemKey(verdict))
+    if (said === undefined) saidOf.set(itemKey(verdict), [verdict])
+    else said.push(verdict)
   }
-  return [...items]
+  return [...saidOf].map(([key, said]) => {
+    const known = gold.get(key)
+    return { key, said, known, belief: known === undefined ? majority(said) : certain(known) }
+  })
 }
 
 function certain(choice: Choice): Posterior {
@@ -89,17 +107,13 @@ function majority(said: readonly Verdict[]): Posterior {
 }
 
 /** The model that fits the present beliefs best (M step). */
-function fitModel(
-  items: readonly [string, Verdict[]][],
-  truth: ReadonlyMap<string, Posterior>,
-): QuestionModel {
+function fitModel(items: readonly Item[]): QuestionModel {
   const shares = { a: PRIOR_CLASS, b: PRIOR_CLASS, tie: PRIOR_CLASS }
   const counts = new Map<
     Address,
     { right: number; wrong: number; decidedTie: number; tie: number; tiedDecided: number }
   >()
-  for (const [pairId, said] of items) {
-    const belief = truth.get(pairId)!
+  for (const { said, belief } of items) {
     for (const choice of CHOICES) shares[choice] += belief[choice]
     for (const { validator, choice } of said) {
       const count = counts.get(validator) ?? {
@@ -154,72 +168,60 @@ function joint(
 function logPrior(model: QuestionModel): number {
   // A pseudo-count c enters as c * log p (a Dirichlet with parameter c + 1), whose mode the M step is.
   let sum = 0
-  for (const choice of CHOICES) sum += PRIOR_CLASS * Math.log(model.shares[choice])
+  for (const choice of CHOICES) sum += PRIOR_CLASS * log(model.shares[choice])
   for (const { decided, tied } of model.confusions.values())
     sum +=
-      PRIOR_RIGHT * Math.log(decided.right) +
-      PRIOR_WRONG * Math.log(decided.wrong) +
-      PRIOR_WRONG * Math.log(decided.tie) +
-      PRIOR_RIGHT * Math.log(tied.tie) +
-      2 * PRIOR_WRONG * Math.log(tied.decided)
+      PRIOR_RIGHT * log(decided.right) +
+      PRIOR_WRONG * log(decided.wrong) +
+      PRIOR_WRONG * log(decided.tie) +
+      PRIOR_RIGHT * log(tied.tie) +
+      2 * PRIOR_WRONG * log(tied.decided)
   return sum
+}
+
+type Climb = { model: QuestionModel; steps: number; converged: boolean; logPosterior: number[] }
+
+/** Estimates one question; leaves each item's belief at the result. */
+function climb(items: readonly Item[]): Climb {
+  const logPosterior: number[] = []
+  let model = fitModel(items)
+  let moved = Number.POSITIVE_INFINITY
+  while (logPosterior.length < MAX_STEPS && moved > TOLERANCE) {
+    moved = 0
+    let total = logPrior(model)
+    for (const item of items) {
+      const weights = joint(model, item.said)
+      if (item.known !== undefined) {
+        total += log(weights[item.known])
+        continue
+      }
+      total += log(weights.a + weights.b + weights.tie)
+      const after = normalized(weights)
+      for (const choice of CHOICES) moved = max(moved, abs(after[choice] - item.belief[choice]))
+      item.belief = after
+    }
+    logPosterior.push(total)
+    model = fitModel(items)
+  }
+  return { model, steps: logPosterior.length, converged: moved <= TOLERANCE, logPosterior }
 }
 
 /** Runs the estimation on the given verdicts; deterministic. Gold items keep their known truth throughout. */
 export function estimateTruth(verdicts: readonly Verdict[], gold: readonly GoldVerdict[]): TruthEstimate {
   const known = new Map(gold.map(item => [itemKey(item), item.choice]))
-  const items = new Map(QUESTIONS.map(question => [question, itemsOf(verdicts, question)]))
-  const truth = new Map(QUESTIONS.map(question => [question, new Map<string, Posterior>()]))
-  for (const question of QUESTIONS)
-    for (const [pairId, said] of items.get(question)!) {
-      const choice = known.get(itemKey({ pairId, question }))
-      truth.get(question)!.set(pairId, choice === undefined ? majority(said) : certain(choice))
-    }
-
-  const models = new Map<Question, QuestionModel>()
-  const logPosterior: number[] = []
-  let moved = Number.POSITIVE_INFINITY
-  let steps = 0
-  for (; steps < MAX_STEPS && moved > TOLERANCE; steps++) {
-    moved = 0
-    let total = 0
-    for (const question of QUESTIONS) {
-      const beliefs = truth.get(question)!
-      const model = fitModel(items.get(question)!, beliefs)
-      models.set(question, model)
-      total += logPrior(model)
-      for (const [pairId, said] of items.get(question)!) {
-        const weights = joint(model, said)
-        const choice = known.get(itemKey({ pairId, question }))
-        total += Math.log(choice === undefined ? weights.a + weights.b + weights.tie : weights[choice])
-        if (choice !== undefined) continue
-        const before = beliefs.get(pairId)!
-        const after = normalized(weights)
-        for (const option of CHOICES) moved = Math.max(moved, Math.abs(after[option] - before[option]))
-        beliefs.set(pairId, after)
-      }
-    }
-    logPosterior.push(total)
-  }
-
-  const posteriors = new Map<string, Posterior>()
-  for (const question of QUESTIONS)
-    for (const [pairId, belief] of truth.get(question)!) posteriors.set(itemKey({ pairId, question }), belief)
-  const saidOf = new Map(
-    QUESTIONS.flatMap(question =>
-      items.get(question)!.map(([pairId, said]) => [itemKey({ pairId, question }), said]),
-    ),
-  )
+  const items = QUESTIONS.map(question => itemsOf(verdicts, question, known))
+  const climbs = items.map(climb)
+  const itemAt = new Map(items.flat().map(item => [item.key, item]))
   return {
-    posteriors,
-    steps,
-    converged: moved <= TOLERANCE,
-    logPosterior,
+    posteriors: new Map(items.flat().map(item => [item.key, item.belief])),
+    steps: max(...climbs.map(({ steps }) => steps)),
+    converged: climbs.every(({ converged }) => converged),
+    logPosteriors: climbs.map(({ logPosterior }) => logPosterior),
     posteriorWithout(validator, verdict) {
       const choice = known.get(itemKey(verdict))
       if (choice !== undefined) return certain(choice)
-      const model = models.get(verdict.question)!
-      return normalized(joint(model, saidOf.get(itemKey(verdict)) ?? [], validator))
+      const { model } = climbs[QUESTIONS.indexOf(verdict.question)]!
+      return normalized(joint(model, itemAt.get(itemKey(verdict))?.said ?? [], validator))
     },
   }
 }

@@ -32,6 +32,7 @@ import {
   type Verdict,
 } from './verdicts.ts'
 
+const { log } = Math
 const PPM = 1_000_000
 /** The lower bound: one guesser in about 700 passes for skilled by luck. */
 const Z_LOW = 3
@@ -112,7 +113,7 @@ function trialsOf(own: readonly Verdict[], truth: TruthEstimate): Trial[] {
 
 function logLikelihood(trials: readonly Trial[], skill: number): number {
   let sum = 0
-  for (const { belief, habit } of trials) sum += Math.log(skill * belief + (1 - skill) * habit)
+  for (const { belief, habit } of trials) sum += log(skill * belief + (1 - skill) * habit)
   return sum
 }
 

@@ -224,10 +224,11 @@ describe('the estimated truth', () => {
   it('fits no worse after every step, and settles', () => {
     fc.assert(
       fc.property(smallRound, ({ verdicts, gold }) => {
-        const { logPosterior, converged } = estimateTruth(verdicts, gold)
+        const { logPosteriors, converged } = estimateTruth(verdicts, gold)
         expect(converged).toBe(true)
-        for (let step = 1; step < logPosterior.length; step++)
-          expect(logPosterior[step]! - logPosterior[step - 1]!).toBeGreaterThan(-1e-9)
+        for (const heights of logPosteriors)
+          for (let step = 1; step < heights.length; step++)
+            expect(heights[step]! - heights[step - 1]!).toBeGreaterThan(-1e-9)
       }),
       proveRuns(5),
     )
