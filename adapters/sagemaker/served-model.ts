@@ -102,7 +102,7 @@ function refusal(error: unknown, target: ModelTarget): unknown {
       },
     )
   }
-  return new OpenLedgerError('unavailable', 'The model does not answer now; nothing is charged', {
+  return new OpenLedgerError('unavailable', 'The model does not answer now', {
     expected: `an answer of ${target.component}`,
     seen: name ?? 'an error',
     cause: error,

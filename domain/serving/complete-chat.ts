@@ -179,15 +179,14 @@ async function* relay(
   bytes: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<string> {
   const count = answerCount(job.request)
-  let settled = false
-  let failed = false
-  let whole = false
+  let open = true
   const book = async () => {
-    settled = true
+    open = false
     const tokens = count.result()
     return { tokens, charged: await settle(deps, job, tokens) }
   }
   try {
+    let whole = false
     for await (const event of eventsOf(bytes, eventReader())) {
       const chunk = chunkOf(event)
       whole = chunk === null
@@ -202,12 +201,16 @@ async function* relay(
     }
     yield sentEvent(DONE)
   } catch (error) {
-    // The caller left, or the function's time is up: what was made is charged.
-    failed = !job.signal.aborted
-    deps.report('completion.broken', { requestId: job.requestId, alias: job.alias.alias, failed, error })
-    yield sentEvent({ error: failureOf(error, failed) })
+    const late = job.signal.aborted
+    if (open && !late) {
+      open = false
+      deps.report('completion.broken', { requestId: job.requestId, alias: job.alias.alias, error })
+      await deps.keys.release(job.key.keyHash, job.requestId)
+    }
+    yield sentEvent({ error: failureOf(error, late) })
   } finally {
-    if (!settled) await (failed ? deps.keys.release(job.key.keyHash, job.requestId) : book())
+    // Here when the caller has left, or the function's time is up.
+    if (open) await book()
   }
 }
 
@@ -223,11 +226,11 @@ async function* once(text: string): AsyncGenerator<string> {
 const target = ({ alias: { current } }: Job) => ({ endpoint: current.endpoint, component: current.component })
 const names = ({ requestId, alias }: Job) => ({ id: `chatcmpl-${requestId}`, model: alias.alias })
 
-function failureOf(error: unknown, free: boolean) {
+function failureOf(error: unknown, charged: boolean) {
   const known = error instanceof OpenLedgerError ? error : null
   const message = known?.message ?? 'The answer ended too early'
   return {
-    message: free ? `${message}; nothing is charged for it` : message,
+    message: charged ? message : `${message}; nothing is charged for it`,
     type: 'server_error',
     param: null,
     code: known?.code ?? 'unavailable',
