@@ -3,6 +3,17 @@ import { sha256, toHex, utf8ToBytes } from './bytes.ts'
 import { canonical, documentDigest, parseCanonicalText } from './canonical-json.ts'
 import { checkLogProof } from './log-proof.ts'
 import { payoutLeaf, payoutRoot } from './merkle.ts'
+import {
+  type AccountRow,
+  asAccountRows,
+  asDecisions,
+  heldOf,
+  requireAscending,
+  requireSettled,
+  type Share,
+  spell,
+  sum,
+} from './payout-accounts.ts'
 import { type Report, same, verification } from './report.ts'
 import {
   asAddress,
@@ -56,16 +67,12 @@ function asRows(value: unknown, name: string, path: string): Row[] {
       amount: asAmount(row[name], `${path}[${at}].${name}`),
     }
   })
-  requireAscending(rows, path)
+  requireAscending(
+    rows.map(row => row.account),
+    path,
+  )
   return rows
 }
-
-function requireAscending(rows: readonly { account: string }[], path: string): void {
-  for (const [at, row] of rows.entries())
-    if (at > 0 && rows[at - 1]!.account >= row.account) throw new Error(`${path} is not sorted by account`)
-}
-
-const sum = (amounts: Iterable<bigint>) => [...amounts].reduce((total, amount) => total + amount, 0n)
 
 /**
  * An amount in proportion to weights: exact shares rounded down, then one unit each to the largest remainders,
@@ -114,7 +121,10 @@ function contributorWeights(
         BigInt(asPpm(score.originalityPpm, `${path}.originalityPpm`)),
     }
   })
-  requireAscending(read, 'scores')
+  requireAscending(
+    read.map(score => score.account),
+    'scores',
+  )
   const allRecords = sum(read.map(score => score.records))
   const weights = read.map(({ account, low, high, records, factor }) => {
     if (low <= 0n && high < 0n) return { account, amount: 0n }
@@ -139,7 +149,8 @@ function checkPool(
   pool: Json,
   name: string,
   amount: bigint,
-): { shares: Row[]; reserve: bigint; weights: Row[] } {
+  heldPpm: number,
+): { shares: Share[]; reserve: bigint; weights: Row[] } {
   same(`the amount of the ${name}`, amount, asAmount(pool.amount, `${name}.amount`))
   const weights = asRows(pool.weights, 'weight', `${name}.weights`)
   const made = split(amount, weights, asAmount(pool.reserveWeight, `${name}.reserveWeight`))
@@ -147,53 +158,14 @@ function checkPool(
   const shares = asRows(pool.shares, 'amount', `${name}.shares`)
   requireRows(`shares of the ${name}`, expected, shares)
   same(`what the ${name} leave to the reserve`, made.reserve, asAmount(pool.reserve, `${name}.reserve`))
-  return { shares, reserve: made.reserve, weights }
-}
-
-interface AccountRow {
-  readonly account: string
-  readonly earned: bigint
-  readonly held: bigint
-  readonly released: bigint
-  readonly forfeited: bigint
-  readonly heldBefore: bigint
-  readonly heldAfter: bigint
-  readonly cumulativeBefore: bigint
-  readonly cumulative: bigint
-}
-
-function asAccountRows(value: unknown): AccountRow[] {
-  const rows = asArray(value, 'accounts').map((one, at): AccountRow => {
-    const row = asObject(one, `accounts[${at}]`)
-    const amount = (name: keyof AccountRow) => asAmount(row[name], `accounts[${at}].${name}`)
-    return {
-      account: asAddress(row.account, `accounts[${at}].account`),
-      earned: amount('earned'),
-      held: amount('held'),
-      released: amount('released'),
-      forfeited: amount('forfeited'),
-      heldBefore: amount('heldBefore'),
-      heldAfter: amount('heldAfter'),
-      cumulativeBefore: amount('cumulativeBefore'),
-      cumulative: amount('cumulative'),
-    }
+  const withHeld = shares.map((share, at) => {
+    const path = `${name}.shares[${at}]`
+    const own = asCount(asObject(asArray(pool.shares, name)[at], path).heldPpm, `${path}.heldPpm`)
+    if (own !== heldPpm && own !== 1_000_000)
+      throw new Error(`${path}.heldPpm is ${own}, neither the rule nor all`)
+    return { ...share, heldPpm: BigInt(own) }
   })
-  requireAscending(rows, 'accounts')
-  return rows
-}
-
-function requireAccountRow(row: AccountRow, earned: bigint, heldPpm: bigint): void {
-  const whose = row.account
-  same(`what ${whose} earned`, earned, row.earned)
-  same(`what is held of ${whose}`, (row.earned * heldPpm) / PPM, row.held)
-  if (row.released + row.forfeited > row.heldBefore)
-    throw new Error(`${whose} gets and loses more than the ${row.heldBefore} that were held`)
-  same(`what stays held of ${whose}`, row.heldBefore + row.held - row.released - row.forfeited, row.heldAfter)
-  same(
-    `the cumulative amount of ${whose}`,
-    row.cumulativeBefore + row.earned - row.held + row.released,
-    row.cumulative,
-  )
+  return { shares: withHeld, reserve: made.reserve, weights }
 }
 
 /** Computes a payout file again. `text` is the file as it was published: canonical JSON. */
@@ -228,7 +200,7 @@ export async function verifyPayout(text: string, expected: PayoutExpectations = 
       const rest = revenue - made.contributors - made.validators
       return [
         `${revenue}: ${made.contributors} to contributors, ${made.validators} to validators, ${rest} to the reserve`,
-        { ...made, revenue, reserve: rest },
+        { ...made, revenue, reserve: rest, heldPpm: asPpm(file.heldPpm, 'heldPpm') },
       ]
     })
     if (expected.onChain?.fundedOf === undefined)
@@ -236,7 +208,7 @@ export async function verifyPayout(text: string, expected: PayoutExpectations = 
 
     const contributors = list.check('contributors', () => {
       const pool = asObject(file.contributors, 'contributors')
-      const found = checkPool(pool, 'contributors', pools.contributors)
+      const found = checkPool(pool, 'contributors', pools.contributors, pools.heldPpm)
       const scores = asArray(file.scores, 'scores').map((one, at) => asObject(one, `scores[${at}]`))
       const made = contributorWeights(scores, BigInt(asPpm(file.qualityFloorPpm, 'qualityFloorPpm')))
       requireRows('weights of contributors', made.weights, found.weights)
@@ -245,21 +217,22 @@ export async function verifyPayout(text: string, expected: PayoutExpectations = 
       return [`${found.shares.length} contributors by their logged scores`, found]
     })
     const validators = list.check('validators', () => {
-      const found = checkPool(asObject(file.validators, 'validators'), 'validators', pools.validators)
+      const pool = asObject(file.validators, 'validators')
+      const found = checkPool(pool, 'validators', pools.validators, pools.heldPpm)
       return [`${found.shares.length} validators by their logged weights`, found]
     })
 
     const rows = list.check('accounts', () => {
       const read = asAccountRows(file.accounts)
-      const earned = new Map<string, bigint>()
-      for (const { account, amount } of [...contributors.shares, ...validators.shares])
-        earned.set(account, (earned.get(account) ?? 0n) + amount)
-      const heldPpm = BigInt(asPpm(file.heldPpm, 'heldPpm'))
+      const decisions = asDecisions(file)
+      const shares = new Map<string, Share[]>()
+      for (const share of [...contributors.shares, ...validators.shares])
+        shares.set(share.account, [...(shares.get(share.account) ?? []), share])
       for (const row of read) {
-        requireAccountRow(row, earned.get(row.account) ?? 0n, heldPpm)
-        earned.delete(row.account)
+        requireSettled(row, shares.get(row.account) ?? [], decisions)
+        shares.delete(row.account)
       }
-      for (const [account, amount] of earned) if (amount > 0n) throw new Error(`${account} is left out`)
+      for (const account of shares.keys()) throw new Error(`${account} is left out`)
       return [`${read.length} accounts`, read]
     })
 
@@ -267,26 +240,24 @@ export async function verifyPayout(text: string, expected: PayoutExpectations = 
       const reserve = asObject(file.reserve, 'reserve')
       const before = asAmount(reserve.before, 'reserve.before')
       const added = asAmount(reserve.added, 'reserve.added')
-      const forfeited = sum(rows.map(row => row.forfeited))
-      same(
-        'what the reserve gains',
-        pools.reserve + contributors.reserve + validators.reserve + forfeited,
-        added,
-      )
+      const penalties = sum(rows.map(row => row.penalty))
+      const gained = pools.reserve + contributors.reserve + validators.reserve + penalties
+      same('what the reserve gains', gained, added)
       same('the reserve after', before + added, asAmount(reserve.after, 'reserve.after'))
-      const all = (name: keyof Omit<AccountRow, 'account'>) => sum(rows.map(row => row[name]))
-      const was = all('cumulativeBefore') + all('heldBefore') + before
-      const is = all('cumulative') + all('heldAfter') + before + added
+      const all = (state: 'before' | 'after') =>
+        sum(rows.map(row => row[state].cumulative + heldOf(row[state])))
+      const was = all('before') + before
+      const is = all('after') + before + added
       same('paid, held and reserve together', was + pools.revenue, is)
       return `${was} before, ${pools.revenue} came in, ${is} after`
     })
 
     list.check('root', () => {
-      const paid = rows.filter(row => row.cumulative > 0n)
-      const root =
-        paid.length === 0 ? null : payoutRoot(paid.map(row => payoutLeaf(row.account, row.cumulative)))
+      const paid = rows.filter(row => row.after.cumulative > 0n)
+      const leaves = paid.map(row => payoutLeaf(row.account, row.after.cumulative))
+      const root = leaves.length === 0 ? null : payoutRoot(leaves)
       same('the root', root, file.root)
-      const total = sum(paid.map(row => row.cumulative))
+      const total = sum(paid.map(row => row.after.cumulative))
       same('the total', total, asAmount(file.total, 'total'))
       if (expected.onChain?.root !== undefined) same('the root on chain', expected.onChain.root, root)
       if (expected.onChain?.total !== undefined) same('the total on chain', expected.onChain.total, total)
@@ -297,7 +268,7 @@ export async function verifyPayout(text: string, expected: PayoutExpectations = 
 
     if (file.previous === null)
       list.check('first period', () => {
-        const some = rows.find(row => row.cumulativeBefore > 0n || row.heldBefore > 0n)
+        const some = rows.find(row => spell(row.before) !== '0')
         if (some !== undefined)
           throw new Error(`${some.account} has an amount from a period that is not named`)
         same('the reserve before', '0', asObject(file.reserve, 'reserve').before)
@@ -358,15 +329,14 @@ function requirePrevious(file: Json, rows: readonly AccountRow[], text: string):
     asObject(file.reserve, 'reserve').before,
   )
   const now = new Map(rows.map(row => [row.account, row]))
-  for (const before of asAccountRows(previous.accounts)) {
-    const row = now.get(before.account)
-    if (row === undefined) throw new Error(`${before.account} of the period before is left out`)
-    same(`what ${before.account} had`, before.cumulative, row.cumulativeBefore)
-    same(`what was held of ${before.account}`, before.heldAfter, row.heldBefore)
-    now.delete(before.account)
+  for (const earlier of asAccountRows(previous.accounts)) {
+    const row = now.get(earlier.account)
+    if (row === undefined) throw new Error(`${earlier.account} of the period before is left out`)
+    same(`what ${earlier.account} had`, spell(earlier.after), spell(row.before))
+    now.delete(earlier.account)
   }
   for (const row of now.values())
-    if (row.cumulativeBefore > 0n || row.heldBefore > 0n)
+    if (spell(row.before) !== '0')
       throw new Error(`${row.account} starts with an amount that the period before does not know`)
   return `continues period ${period}`
 }

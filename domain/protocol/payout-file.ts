@@ -17,33 +17,40 @@ export type ScoreRow = {
   readonly originalityPpm: number
 }
 export type WeightRow = { readonly account: Address; readonly weight: string }
-export type AmountRow = { readonly account: Address; readonly amount: string }
+export type ShareRow = {
+  readonly account: Address
+  readonly amount: string
+  /** The file's `heldPpm`, or 1_000_000 where all of it waits for evidence. */
+  readonly heldPpm: number
+}
 
 /** One pool, split by weights; rows are sorted by account, and shares and reserve sum to the amount. */
 export type PoolSplit = {
   readonly amount: string
   readonly weights: readonly WeightRow[]
   readonly reserveWeight: string
-  readonly shares: readonly AmountRow[]
+  readonly shares: readonly ShareRow[]
   readonly reserve: string
+}
+
+/** What an account was ever given, and what is held of it, oldest first and without zeros. */
+export type AccountState = {
+  readonly cumulative: string
+  readonly held: readonly { readonly period: number; readonly amount: string }[]
 }
 
 /** One account that ever earned; sorted by account. */
 export type PayoutAccount = {
   readonly account: Address
-  /** This period's shares of all pools. */
-  readonly earned: string
-  /** Part of `earned` that is held back: floor(earned * heldPpm / 1_000_000). */
-  readonly held: string
-  /** Of what was held before: paid out now. */
+  readonly before: AccountState
+  readonly paid: string
+  readonly heldNow: string
+  /** What was held before and is given now. */
   readonly released: string
-  /** Of what was held before: taken by a penalty, for the reserve. */
-  readonly forfeited: string
-  readonly heldBefore: string
-  readonly heldAfter: string
-  readonly cumulativeBefore: string
-  /** The leaf's amount: cumulativeBefore + earned - held + released. */
-  readonly cumulative: string
+  /** What penalties really took of what was held; it goes to the reserve. */
+  readonly penalty: string
+  /** `cumulative` is the leaf's amount. */
+  readonly after: AccountState
 }
 
 export type PayoutFile = {
@@ -66,6 +73,11 @@ export type PayoutFile = {
   readonly contributors: PoolSplit
   readonly validators: PoolSplit
   readonly heldPpm: number
+  readonly releaseAfterPeriods: number
+  /** Penalties decided for this period; sorted by account, one row each. */
+  readonly penalties: readonly { readonly account: Address; readonly amount: string }[]
+  /** Accounts of which nothing is released while a review is open; sorted. */
+  readonly underReview: readonly Address[]
   readonly accounts: readonly PayoutAccount[]
   readonly reserve: { readonly before: string; readonly added: string; readonly after: string }
   /** Sum of all cumulative amounts. */

@@ -7,6 +7,7 @@ import {
   MAX_JSON_DEPTH,
   parseCanonical,
 } from '../../domain/protocol/canonical-json.ts'
+import { proveRuns } from '../support/prove-runs.ts'
 
 const refusal = (what: RegExp) =>
   expect.objectContaining({ code: 'malformed', message: expect.stringMatching(what) })
@@ -142,6 +143,7 @@ describe('canonical JSON', () => {
         expect(canonicalJson(parseCanonical(JSON.stringify(json, null, 1)))).toBe(spelled)
         expect(isCanonical(spelled)).toBe(true)
       }),
+      proveRuns(),
     )
   })
 

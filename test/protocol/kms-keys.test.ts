@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { hexToBytes, parseAddress } from '../../domain/protocol/hex.ts'
 import { keccak256Hex } from '../../domain/protocol/ids.ts'
 import { addressOfPublicKey, signatureFromKms } from '../../domain/protocol/kms-keys.ts'
+import { proveRuns } from '../support/prove-runs.ts'
 
 const ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
 /** SubjectPublicKeyInfo of an uncompressed secp256k1 point, as KMS GetPublicKey answers. */
@@ -40,7 +41,7 @@ describe('what KMS gives', () => {
         const s = isHigh ? ORDER - BigInt(made.s) : BigInt(made.s)
         expect(signatureFromKms(der(BigInt(made.r), s), digest, signer)).toBe(made.serialized)
       }),
-      { numRuns: 40 },
+      proveRuns(3),
     )
   })
 

@@ -47,7 +47,7 @@ import {
 } from '../../domain/protocol/typed-data.ts'
 import { splitRevenue } from '../../domain/rewards/split-revenue.ts'
 import { aFrozenSubmission, aLog, aLogKey, aVersion, aVote } from '../verify/a-life.ts'
-import { aPayout, aPeriod } from '../verify/a-payout.ts'
+import { accountOf, aPayout } from '../verify/a-payout.ts'
 
 export const VECTORS_FILE = fileURLToPath(
   new URL('../../docs/generated/protocol-vectors.json', import.meta.url),
@@ -280,7 +280,7 @@ async function evidenceVectors() {
   const version = await aVersion(vote)
   const records = await aFrozenSubmission()
   const log = await aLog(vote.genesis, [{ kind: 'genesis' }])
-  const payout = aPayout(null, aPeriod)
+  const payout = aPayout(null)
   return {
     trust: vote.trust,
     logHead: log.proofAt(0).checkpoint,
@@ -308,7 +308,10 @@ async function evidenceVectors() {
       inDev: records.proofOf(records.indexInDev),
       inNone: records.proofOf(3),
     },
-    payout: { first: payout, second: aPayout(payout, { ...aPeriod, revenue: 77n, releasedPpm: 500_000 }) },
+    payout: {
+      first: payout.file,
+      second: aPayout(payout, { revenue: 77n, penalties: [{ account: accountOf(1), amount: 5n }] }).file,
+    },
   }
 }
 

@@ -17,6 +17,7 @@ import {
   verifyConsistency,
   verifyInclusion,
 } from '../../domain/protocol/merkle-log.ts'
+import { proveRuns } from '../support/prove-runs.ts'
 
 // The classic vectors of the certificate-transparency reference code.
 const ENTRIES = [
@@ -183,6 +184,7 @@ describe('the Merkle log', () => {
         expect(verifyConsistency(first, size, firstRoot, treeRoot, consistency.slice(0, -1))).toBe(false)
         expect(verifyConsistency(first, size, firstRoot, treeRoot, [...consistency, hash])).toBe(false)
       }),
+      proveRuns(),
     )
   })
 

@@ -8,6 +8,7 @@ import {
   payoutTree,
   verifyPayoutProof,
 } from '../../domain/protocol/payout-tree.ts'
+import { proveRuns } from '../support/prove-runs.ts'
 
 const anAddress = fc
   .uint8Array({ minLength: 20, maxLength: 20 })
@@ -44,7 +45,7 @@ describe('the payout tree', () => {
           expect(verifyPayoutProof(tree.root, leaf, tree.proof(leaf.account))).toBe(true)
         }
       }),
-      { numRuns: 30 },
+      proveRuns(3),
     )
   })
 
@@ -53,7 +54,7 @@ describe('the payout tree', () => {
       fc.property(someLeaves, leaves => {
         expect(payoutTree([...leaves].reverse()).root).toBe(payoutTree(leaves).root)
       }),
-      { numRuns: 30 },
+      proveRuns(3),
     )
   })
 

@@ -4,6 +4,7 @@ import { bytesToDigits, hexToBytes, type Sha256Hex } from '../../domain/protocol
 import { sha256Hex } from '../../domain/protocol/ids.ts'
 import { inclusionProof, leafHash, root, verifyInclusion } from '../../domain/protocol/merkle-log.ts'
 import { datasetPart, recordHash, recordSalt, recordsRoot } from '../../domain/protocol/record-hash.ts'
+import { proveRuns } from '../support/prove-runs.ts'
 
 const seed = hexToBytes('07'.repeat(32))
 const record = { output: 's3:GetObject', instruction: 'read an object', group: 's3' }
@@ -62,6 +63,7 @@ describe('roots over records', () => {
         const leaf = hexToBytes(part.hashes[index]!)
         expect(verifyInclusion(leaf, index, hashes.length, proof, hexToBytes(part.root))).toBe(true)
       }),
+      proveRuns(),
     )
   })
 

@@ -23,6 +23,7 @@ import {
   tileRoot,
   tilesToWrite,
 } from '../../domain/protocol/tiles.ts'
+import { proveRuns } from '../support/prove-runs.ts'
 
 const coded = (code: string) => expect.objectContaining({ code })
 const hashOf = (at: number) => leafHash(new TextEncoder().encode(`entry ${at}`))
@@ -108,6 +109,7 @@ describe('tiles', () => {
         const firstRoot = root(store.leaves.slice(0, first))
         expect(verifyConsistency(first, size, firstRoot, root(store.leaves), consistency)).toBe(true)
       }),
+      proveRuns(),
     )
   })
 
@@ -119,7 +121,10 @@ describe('tiles', () => {
 
   it('bundles entries behind their lengths', () => {
     const entries = fc.array(fc.uint8Array({ maxLength: 600 }), { minLength: 1, maxLength: 256 })
-    fc.assert(fc.property(entries, given => expect(decodeBundle(encodeBundle(given))).toEqual(given)))
+    fc.assert(
+      fc.property(entries, given => expect(decodeBundle(encodeBundle(given))).toEqual(given)),
+      proveRuns(),
+    )
     expect(encodeBundle([Uint8Array.of(7, 8)])).toEqual(Uint8Array.of(0, 2, 7, 8))
     expect(() => encodeBundle([new Uint8Array(65_536)])).toThrow(coded('too-large'))
     for (const cut of [Uint8Array.of(0), Uint8Array.of(0, 3, 1, 2)])

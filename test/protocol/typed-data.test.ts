@@ -18,6 +18,7 @@ import {
   typedDataDigest,
   typedDataDomain,
 } from '../../domain/protocol/typed-data.ts'
+import { proveRuns } from '../support/prove-runs.ts'
 
 const genesis: Genesis = {
   chainId: 31337,
@@ -114,7 +115,7 @@ describe('typed data', () => {
           )
           expect(hashTypedData(genesis, type, message)).toBe(expected)
         }),
-        { numRuns: 10 },
+        proveRuns(4),
       )
     }
   })
@@ -191,7 +192,7 @@ describe('signature spellings', () => {
         for (const other of Object.values(spellings(signature)))
           expect(normalizeSignature(other)).toBe(signature)
       }),
-      { numRuns: 30 },
+      proveRuns(4),
     )
   })
 

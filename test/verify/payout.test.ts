@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { canonicalJson } from '../../domain/protocol/canonical-json.ts'
-import type { Bytes32 } from '../../domain/protocol/hex.ts'
 import { keccak256Hex, sha256Hex } from '../../domain/protocol/ids.ts'
-import { type PayoutFile, scoresDigest } from '../../domain/protocol/payout-file.ts'
+import { type AccountState, type PayoutFile, scoresDigest } from '../../domain/protocol/payout-file.ts'
 import { payoutTree, verifyPayoutProof } from '../../domain/protocol/payout-tree.ts'
+import type { WrittenPayout } from '../../domain/rewards/write-payout-file.ts'
 import { type PayoutExpectations, type Report, verifyPayout } from '../../verify/index.ts'
 import { aStage } from '../support/governance-stage.ts'
 import { proveRuns } from '../support/prove-runs.ts'
@@ -19,9 +19,11 @@ const { genesis } = aStage()
 const verify = (file: PayoutFile, expected: PayoutExpectations = {}) =>
   verifyPayout(canonicalJson(file), expected)
 
+const textOf = ({ file }: WrittenPayout) => canonicalJson(file)
+
 describe('a payout file', () => {
   it('is recomputed to the last unit from its scores and weights', async () => {
-    const report = await verify(aPayout(null, aPeriod))
+    const report = await verifyPayout(textOf(aPayout(null)))
     expect(firstWrong(report)).toBe('nothing')
     expect(report.checks.map(check => check.name)).toEqual([
       'format',
@@ -37,29 +39,40 @@ describe('a payout file', () => {
   })
 
   it('pays nothing to whom measurement shows to do harm, and no judge without weight', async () => {
-    const file = aPayout(null, aPeriod)
+    const { file } = aPayout(null)
     expect(file.contributors.shares.find(row => row.account === accountOf(3))?.amount).toBe('0')
     expect(file.validators.shares.find(row => row.account === accountOf(8))?.amount).toBe('0')
     expect((await verify(file)).ok).toBe(true)
   })
 
-  it('continues the period before, with releases and penalties', async () => {
-    const first = aPayout(null, aPeriod)
-    const second = aPayout(first, {
-      ...aPeriod,
+  it('continues the periods before, with holding, release, review and penalties', async () => {
+    const first = aPayout(null)
+    const second = aPayout(first, { heldWhole: new Set([accountOf(2)]) })
+    const third = aPayout(second, {
       revenue: 77n,
       scores: [aScore(5, 10)],
-      releasedPpm: 500_000,
-      forfeitedPpm: 250_000,
+      penalties: [
+        { account: accountOf(1), amount: 10n ** 20n },
+        { account: accountOf(4), amount: 5n },
+      ],
+      underReview: new Set([accountOf(2)]),
     })
-    const previousFile = canonicalJson(first)
-    expect(firstWrong(await verify(second, { previousFile }))).toBe('nothing')
-    const other = canonicalJson(aPayout(null, { ...aPeriod, revenue: 5n }))
-    expect(firstWrong(await verify(second, { previousFile: other }))).toMatch(/^previous period: the file/)
+    const row = (n: number) => third.file.accounts.find(one => one.account === accountOf(n))!
+    // The penalty takes all that is held and no more; who is under review gets nothing released.
+    expect(row(1).after.held).toEqual([])
+    expect(row(1).released).toBe('0')
+    expect(row(2).released).toBe('0')
+    expect(row(2).after.held).toHaveLength(2)
+    expect(BigInt(row(4).released)).toBeGreaterThan(0n)
+    expect(firstWrong(await verify(third.file, { previousFile: textOf(second) }))).toBe('nothing')
+    expect(firstWrong(await verify(third.file, { previousFile: textOf(first) }))).toMatch(
+      /^previous period: the file/,
+    )
   })
 
-  it('of whatever scores, weights and earlier periods is recomputed and conserves', async () => {
+  it('of whatever scores, weights, penalties and earlier periods is recomputed and conserves', async () => {
     const amount = fc.bigInt({ min: 0n, max: 10n ** 30n })
+    const account = fc.integer({ min: 10, max: 30 }).map(accountOf)
     const score = fc
       .record({
         n: fc.integer({ min: 10, max: 30 }),
@@ -69,46 +82,42 @@ describe('a payout file', () => {
         originalityPpm: fc.nat(1_000_000),
       })
       .map(({ n, bounds: [low, width], ...change }) => aScore(n, low, low + width, change))
+    const judge = fc.record({ account, weight: fc.bigInt({ min: 0n, max: 9n }) })
     const period = fc.record({
       revenue: amount,
       scores: fc.uniqueArray(score, { selector: row => row.account, maxLength: 12 }),
-      judges: fc.uniqueArray(
-        fc.record({
-          account: fc.integer({ min: 20, max: 40 }).map(accountOf),
-          weight: fc.bigInt({ min: 0n, max: 9n }),
-        }),
-        { selector: row => row.account, maxLength: 12 },
-      ),
-      releasedPpm: fc.nat(500_000),
-      forfeitedPpm: fc.nat(500_000),
+      validatorWeights: fc.uniqueArray(judge, { selector: row => row.account, maxLength: 12 }),
+      heldWhole: fc.array(account, { maxLength: 4 }).map(list => new Set(list)),
+      penalties: fc.array(fc.record({ account, amount }), { maxLength: 3 }),
+      underReview: fc.array(account, { maxLength: 3 }).map(list => new Set(list)),
+      releaseAfterPeriods: fc.nat(2),
     })
     await fc.assert(
-      fc.asyncProperty(fc.array(period, { minLength: 1, maxLength: 3 }), async periods => {
-        let before: PayoutFile | null = null
+      fc.asyncProperty(fc.array(period, { minLength: 1, maxLength: 4 }), async periods => {
+        let before: WrittenPayout | null = null
         for (const one of periods) {
-          const file: PayoutFile = aPayout(before, one)
-          const previous: PayoutExpectations = before === null ? {} : { previousFile: canonicalJson(before) }
-          expect(firstWrong(await verify(file, previous))).toBe('nothing')
-          before = file
+          const payout: WrittenPayout = aPayout(before, one)
+          const previous: PayoutExpectations = before === null ? {} : { previousFile: textOf(before) }
+          expect(firstWrong(await verify(payout.file, previous))).toBe('nothing')
+          before = payout
         }
       }),
       proveRuns(2),
     )
   })
 
-  it('has proofs that lead to its root, for every account that is paid', async () => {
-    const file = aPayout(null, aPeriod)
-    const leaves = file.accounts
-      .map(row => ({ account: row.account, cumulativeAmount: BigInt(row.cumulative) }))
-      .filter(leaf => leaf.cumulativeAmount > 0n)
-    const tree = payoutTree(leaves)
-    for (const leaf of leaves)
-      expect(verifyPayoutProof(file.root as Bytes32, leaf, tree.proof(leaf.account))).toBe(true)
+  it('has proofs that lead to its root, for every account that is paid', () => {
+    const { file, tree } = aPayout(null)
+    for (const { account, after } of file.accounts) {
+      if (after.cumulative === '0') continue
+      const leaf = { account, cumulativeAmount: BigInt(after.cumulative) }
+      expect(verifyPayoutProof(file.root!, leaf, tree!.proof(account))).toBe(true)
+    }
   })
 
   it('is held against the chain and the log when they are given', async () => {
     const { trust } = await aVote()
-    const file = aPayout(null, aPeriod)
+    const { file } = aPayout(null)
     const text = canonicalJson(file)
     const leaves = [
       { kind: 'genesis' },
@@ -146,10 +155,31 @@ describe('a payout file', () => {
   })
 
   const forgeries: [string, string, unknown, RegExp][] = [
-    ['one unit more for an account', 'accounts.0.cumulative', '999', /^accounts: the cumulative amount/],
-    ['one unit more earned', 'accounts.0.earned', '999', /^accounts: what .* earned/],
-    ['less held', 'accounts.0.held', '0', /^accounts: what is held/],
-    ['a release of nothing held', 'accounts.0.released', '1', /^accounts: .* gets and loses more/],
+    [
+      'one unit more for an account',
+      'accounts.0.after.cumulative',
+      '999',
+      /^accounts: the cumulative amount/,
+    ],
+    ['one unit more paid', 'accounts.0.paid', '999', /^accounts: what .* is paid/],
+    ['less held', 'accounts.0.heldNow', '0', /^accounts: what is held/],
+    ['a release of what is not due', 'accounts.0.released', '1', /^accounts: what is released/],
+    ['a penalty that was not decided', 'accounts.0.penalty', '1', /^accounts: the penalty/],
+    [
+      'a penalty that was not taken',
+      'penalties',
+      [{ account: accountOf(1), amount: '1' }],
+      /^accounts: the penalty/,
+    ],
+    ['another amount that stays held', 'accounts.0.after.held', [], /^accounts: what stays held/],
+    ['an earlier holding period', 'accounts.0.after.held.0.period', 0, /^accounts: what stays held/],
+    ['an earlier release', 'releaseAfterPeriods', 0, /^accounts: what is released/],
+    [
+      'less of a share held',
+      'contributors.shares.0.heldPpm',
+      0,
+      /^contributors: .* neither the rule nor all/,
+    ],
     ['a better score', 'scores.0.lowPpm', 400_000, /^contributors: .* of weights of contributors/],
     ['bounds turned round', 'scores.0.lowPpm', 500_000, /^contributors: scores\[0\] has its bounds/],
     ['another weight', 'contributors.weights.0.weight', '1', /^contributors: /],
@@ -162,41 +192,40 @@ describe('a payout file', () => {
     ['another reserve after', 'reserve.after', '0', /^conservation: the reserve after/],
     ['another root', 'root', keccak256Hex('x'), /^root: the root is/],
     ['another total', 'total', '1', /^root: the total/],
-    ['an earlier period that is not named', 'accounts.0.heldBefore', '5', /^accounts: what stays held/],
+    ['an earlier period that is not named', 'accounts.0.before.cumulative', '5', /^accounts: the cumulative/],
     ['another kind', 'kind', 'ballots', /^format: the kind/],
     ['an amount as a number', 'revenue', 1_000_003, /^pools: revenue should be an amount/],
     ['a negative amount', 'accounts.0.released', '-1', /^accounts: accounts\[0\].released/],
+    ['a holding of nothing', 'accounts.0.after.held.0.amount', '0', /^accounts: .* above zero/],
   ]
   it.each(forgeries)('with %s is refused', async (_name, path, value, expected) => {
-    const file = JSON.parse(canonicalJson(aPayout(null, aPeriod))) as PayoutFile
+    const file = JSON.parse(textOf(aPayout(null))) as PayoutFile
     set(file, path, value)
     expect(firstWrong(await verify(file))).toMatch(expected)
   })
 
   it('that leaves out somebody who earned, or is sorted otherwise, is refused', async () => {
-    const file = aPayout(null, aPeriod)
+    const { file } = aPayout(null)
     expect(firstWrong(await verify({ ...file, accounts: file.accounts.slice(1) }))).toMatch(
       /^accounts: .* left out/,
     )
     expect(firstWrong(await verify({ ...file, accounts: [...file.accounts].reverse() }))).toMatch(
-      /not sorted/,
+      /^accounts: accounts is not sorted/,
     )
     expect(firstWrong(await verifyPayout(` ${canonicalJson(file)}`))).toMatch(/^format: .*canonical/)
     expect(firstWrong(await verifyPayout('nothing'))).toMatch(/^format: /)
   })
 
   it('cannot give an account amounts that the period before does not know', async () => {
-    const first = aPayout(null, aPeriod)
-    const second = JSON.parse(canonicalJson(aPayout(first, aPeriod))) as PayoutFile
-    const row = second.accounts[0]!
-    const richer = {
-      ...row,
-      cumulativeBefore: String(BigInt(row.cumulativeBefore) + 10n),
-      cumulative: String(BigInt(row.cumulative) + 10n),
-    }
-    const accounts = [richer, ...second.accounts.slice(1)]
+    const first = aPayout(null)
+    const second = aPayout(first).file
+    const expected = { previousFile: textOf(first) }
+    const more = (state: AccountState) => ({ ...state, cumulative: String(BigInt(state.cumulative) + 10n) })
+    const accounts = second.accounts.map((row, at) =>
+      at === 0 ? { ...row, before: more(row.before), after: more(row.after) } : row,
+    )
     const leaves = accounts
-      .map(one => ({ account: one.account, cumulativeAmount: BigInt(one.cumulative) }))
+      .map(row => ({ account: row.account, cumulativeAmount: BigInt(row.after.cumulative) }))
       .filter(leaf => leaf.cumulativeAmount > 0n)
     const forged = {
       ...second,
@@ -204,17 +233,14 @@ describe('a payout file', () => {
       total: String(BigInt(second.total) + 10n),
       root: payoutTree(leaves).root,
     }
-    expect((await verify(forged)).ok).toBe(true)
-    expect((await verify(forged)).notChecked).toContain(
-      'what came from earlier periods: the file before was not given',
-    )
-    expect(firstWrong(await verify(forged, { previousFile: canonicalJson(first) }))).toMatch(
-      /^previous period: what .* had/,
-    )
+    // Alone it holds together, and the report says what was not given.
+    const alone = await verify(forged)
+    expect(alone.ok).toBe(true)
+    expect(alone.notChecked).toContain('what came from earlier periods: the file before was not given')
+    expect(firstWrong(await verify(forged, expected))).toMatch(/^previous period: what .* had/)
     expect(firstWrong(await verify({ ...second, previous: null }))).toMatch(/^first period: /)
-    const without = { ...second, accounts: second.accounts.filter(one => one.account !== accountOf(8)) }
-    expect(firstWrong(await verify(without, { previousFile: canonicalJson(first) }))).toMatch(
-      /^previous period: .* left out/,
-    )
+    const without = aPayout(first, { validatorWeights: aPeriod.validatorWeights.slice(0, 2) }).file
+    const shorter = { ...without, accounts: without.accounts.filter(one => one.account !== accountOf(8)) }
+    expect(firstWrong(await verify(shorter, expected))).toMatch(/^previous period: .* left out/)
   })
 })
