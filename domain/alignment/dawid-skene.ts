@@ -28,9 +28,9 @@ const PRIOR_RIGHT = 2
 const PRIOR_WRONG = 0.5
 /** Pseudo-counts of the true choices of a question. */
 const PRIOR_CLASS = 1
-export const MAX_STEPS = 500
+const MAX_STEPS = 500
 /** Steps stop when no probability moved more; far below one ppm. */
-export const TOLERANCE = 1e-9
+const TOLERANCE = 1e-9
 
 /** P(said | truth) of one validator and question, tied under a <-> b. */
 export type Confusion = {

@@ -41,7 +41,7 @@ const Z_HIGH = 2.3263478740408408
 /** Skill from which weight is full: being wrong in up to a quarter of decided pairs is honest work. */
 export const FULL_SKILL_PPM = 500_000
 /** The share of decided verdicts for the answer shown first is called a bias when its interval leaves this band. */
-export const POSITION_BAND_PPM = { low: 350_000, high: 650_000 } as const
+const POSITION_BAND_PPM = { low: 350_000, high: 650_000 } as const
 
 export type Standing = 'kept' | 'unproven' | 'dropped'
 

@@ -24,9 +24,9 @@ import { normalizeText, wordsOf } from './words.ts'
 export const BANDS = 14
 export const ROWS_PER_BAND = 8
 /** Confirmed near copies have at least this true Jaccard similarity of shingles. */
-export const NEAR_COPY_JACCARD_PPM = 800_000
+const NEAR_COPY_JACCARD_PPM = 800_000
 /** Answers of at most this many words must be equal; longer ones must be near. */
-export const SHORT_ANSWER_WORDS = 8
+const SHORT_ANSWER_WORDS = 8
 /** A short answer that this many accepted rows already give is a label, and no sign of a copy. */
 export const LABEL_FROM_USES = 4
 
@@ -38,7 +38,7 @@ export type ShingleKind = 'characters-2' | 'characters-5' | 'words-5'
  * words) 98 % stay above 0.8 with pairs of characters, 80 % with character 5-grams; from 120 words up word
  * 5-grams keep 99 % of texts with three changes and tell unrelated texts apart best.
  */
-export const SHINGLE_TIERS: readonly { kind: ShingleKind; fromWords: number; toWords: number }[] = [
+const SHINGLE_TIERS: readonly { kind: ShingleKind; fromWords: number; toWords: number }[] = [
   { kind: 'characters-2', fromWords: 0, toWords: 34 },
   { kind: 'characters-5', fromWords: 28, toWords: 132 },
   { kind: 'words-5', fromWords: 118, toWords: Number.POSITIVE_INFINITY },
@@ -63,7 +63,7 @@ export function normalizedText(record: DataRecord): string {
 }
 
 /** The answer without style: what two short near copies must share. */
-export function answerKey(record: DataRecord): string {
+function answerKey(record: DataRecord): string {
   return normalizeText(answerProper(recordQuestion(record).answer))
 }
 

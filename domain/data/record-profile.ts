@@ -10,14 +10,14 @@ import { canonicalJson, parseCanonical } from '../protocol/canonical-json.ts'
 /** Characters (UTF-16 units) of one text of a record; a longer one exceeds the sequence length of every model profile. */
 export const MAX_TEXT_CHARACTERS = 32_000
 /** A group is a short name (a service, a book, a patient) that keeps related rows in one part. */
-export const MAX_GROUP_CHARACTERS = 200
+const MAX_GROUP_CHARACTERS = 200
 /** A conversation of more turns than this is a log, not an example. */
-export const MAX_CHAT_MESSAGES = 64
+const MAX_CHAT_MESSAGES = 64
 
 const text = z.string().min(1).max(MAX_TEXT_CHARACTERS)
 const group = z.string().min(1).max(MAX_GROUP_CHARACTERS)
 
-export const instructionRecordSchema = z.strictObject({
+const instructionRecordSchema = z.strictObject({
   instruction: text,
   // An empty answer has the right shape; record-quality.ts refuses it by a reason of its own.
   output: z.string().max(MAX_TEXT_CHARACTERS),
@@ -30,7 +30,7 @@ const chatMessageSchema = z.strictObject({
   content: z.string().max(MAX_TEXT_CHARACTERS),
 })
 
-export const ROLE_ORDER = 'an optional system message, then user and assistant by turns, the assistant last'
+const ROLE_ORDER = 'an optional system message, then user and assistant by turns, the assistant last'
 
 function rolesInOrder(messages: readonly { role: string }[]): boolean {
   const turns = messages[0]?.role === 'system' ? messages.slice(1) : messages
@@ -41,12 +41,12 @@ function rolesInOrder(messages: readonly { role: string }[]): boolean {
   )
 }
 
-export const chatRecordSchema = z.strictObject({
+const chatRecordSchema = z.strictObject({
   messages: z.array(chatMessageSchema).max(MAX_CHAT_MESSAGES).refine(rolesInOrder, ROLE_ORDER),
   group,
 })
 
-export const RECORD_PROFILES = { instruction: instructionRecordSchema, chat: chatRecordSchema } as const
+const RECORD_PROFILES = { instruction: instructionRecordSchema, chat: chatRecordSchema } as const
 
 export type RecordProfile = keyof typeof RECORD_PROFILES
 export type InstructionRecord = z.infer<typeof instructionRecordSchema>

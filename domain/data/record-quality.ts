@@ -66,7 +66,7 @@ export const QUALITY_LIMITS: QualityLimits = {
   minScorePpm: 500_000,
 }
 
-export const FULL_SCORE_PPM = 1_000_000
+const FULL_SCORE_PPM = 1_000_000
 
 const MIN_QUESTION_WORDS = 3
 const THIN_WORD_COST_PPM = 150_000

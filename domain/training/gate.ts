@@ -9,7 +9,7 @@ import { OpenLedgerError } from '../errors.ts'
 
 const PPM = 1_000_000
 /** Two-sided 95 % of the normal distribution. */
-export const Z95 = 1.959963984540054
+const Z95 = 1.959963984540054
 
 /** A share with its interval, in ppm, over n trials. */
 export type Interval = {
