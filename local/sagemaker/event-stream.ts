@@ -9,7 +9,7 @@ import { crc32 } from 'node:zlib'
 const STRING_VALUE = 7
 
 /** One message with string headers. */
-export function eventStreamMessage(headers: Record<string, string>, payload: Uint8Array): Buffer {
+function eventStreamMessage(headers: Record<string, string>, payload: Uint8Array): Buffer {
   const encodedHeaders = Buffer.concat(
     Object.entries(headers).map(([name, value]) => encodeHeader(name, value)),
   )

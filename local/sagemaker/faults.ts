@@ -30,7 +30,7 @@ export type Faults = {
   takeInterruption(progress: TrainingProgress): { noticeSeconds: number | undefined } | undefined
 }
 
-export type TrainingProgress = { job: string; trainingSeconds: number; step: number | undefined }
+type TrainingProgress = { job: string; trainingSeconds: number; step: number | undefined }
 
 /** Throws z.ZodError for a fault that is none. */
 export function parseFault(input: unknown): Fault {

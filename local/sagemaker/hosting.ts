@@ -24,18 +24,23 @@ import type {
   UpdateEndpointInput,
   UpdateInferenceComponentInput,
 } from '@aws-sdk/client-sagemaker'
-import { type AwsError, validationException } from './aws-error.ts'
+import { validationException } from './aws-error.ts'
+import {
+  assertSpecification,
+  assertVariant,
+  notHere,
+  type Served,
+  servedByContainer,
+} from './hosting-rules.ts'
 import { type ListRequest, listPage } from './list-page.ts'
 import {
   createModelServer,
   forgetOtherModelServers,
   type ModelServer,
   type ModelServerSettings,
-  type ModelSource,
   Superseded,
 } from './model-server.ts'
 import { openRecordFolder } from './record-folder.ts'
-import { parseS3Uri } from './s3-folder.ts'
 
 /** AWS's default for the time in which a container has to answer its health check. */
 const DEFAULT_STARTUP_SECONDS = 600
@@ -60,9 +65,6 @@ type ComponentRecord = Created<CreateInferenceComponentInput> & {
   failureReason?: string
   revision: number
 }
-
-/** What a container definition of whatever kind comes down to here. */
-type Served = { source: ModelSource; environment: Record<string, string>; image: string | undefined }
 
 /** Where an invocation goes. */
 export type InvocationTarget = {
@@ -617,70 +619,11 @@ function containerOf(model: ModelRecord): ContainerDefinition {
   return model.request.PrimaryContainer ?? model.request.Containers?.[0] ?? {}
 }
 
-/** The weights and settings of a container; refuses what `transformers serve` cannot stand for. */
-function servedByContainer(container: ContainerDefinition): Served {
-  const common = { environment: container.Environment ?? {}, image: container.Image }
-  const source = container.ModelDataSource?.S3DataSource
-  if (source) {
-    const { S3Uri: s3Uri, S3DataType: dataType, CompressionType: compression } = source
-    if (!parseS3Uri(s3Uri!)) throw validationException(`ModelDataSource: "${s3Uri}" is not an s3:// location`)
-    if (dataType === 'S3Prefix' && compression === 'None') {
-      if (!s3Uri!.endsWith('/'))
-        throw validationException(
-          `ModelDataSource: S3Uri "${s3Uri}" of an S3Prefix must end with a slash (/)`,
-        )
-      return { ...common, source: { s3Uri: s3Uri!, kind: 'prefix' } }
-    }
-    if (dataType === 'S3Object' && compression === 'Gzip')
-      return { ...common, source: { s3Uri: s3Uri!, kind: 'archive' } }
-    throw notHere(`a model of S3DataType ${dataType} with CompressionType ${compression}`)
-  }
-  if (container.ModelDataUrl) {
-    if (!parseS3Uri(container.ModelDataUrl))
-      throw validationException(`ModelDataUrl: "${container.ModelDataUrl}" is not an s3:// location`)
-    return { ...common, source: { s3Uri: container.ModelDataUrl, kind: 'archive' } }
-  }
-  throw notHere('a model without weights in S3')
-}
-
-function assertVariant(
-  variant: ProductionVariant,
-  request: CreateEndpointConfigInput,
-  findModel: (name: string) => ModelRecord,
-): void {
-  if (variant.ServerlessConfig) throw notHere('serverless inference')
-  if (!variant.InstanceType) throw validationException('InstanceType is required for a production variant')
-  if (variant.ModelName) {
-    findModel(variant.ModelName)
-    if (variant.ManagedInstanceScaling)
-      throw validationException('ManagedInstanceScaling is only supported for inference component endpoints.')
-  } else if (!request.ExecutionRoleArn)
-    throw validationException('ExecutionRoleArn is required for an endpoint that hosts inference components')
-  if (variant.InitialInstanceCount === undefined)
-    throw validationException('InitialInstanceCount is required for a production variant')
-}
-
-function assertSpecification(
-  specification: InferenceComponentSpecification | undefined,
-): InferenceComponentSpecification {
-  if (!specification) throw validationException('Specification is required')
-  if (specification.BaseInferenceComponentName) throw notHere('adapter inference components')
-  if (!specification.ModelName && !specification.Container)
-    throw validationException('One of ModelName and Container is required in Specification')
-  if (!specification.ComputeResourceRequirements)
-    throw validationException('ComputeResourceRequirements is required in Specification')
-  return specification
-}
-
 function updatable(component: ComponentRecord): ComponentRecord {
   if (component.status === 'InService' || component.status === 'Failed') return component
   throw validationException(
     `Cannot update inference component "${component.arn}" in status ${component.status}.`,
   )
-}
-
-function notHere(what: string): AwsError {
-  return validationException(`The local SageMaker does not host ${what}`)
 }
 
 function fail(message: string): never {

@@ -28,7 +28,7 @@ const DRAIN_MS = 30_000
 const DRAIN_POLL_MS = 50
 
 /** The folder of the weights, as `transformers serve` is told: a name without the machine's paths. */
-export const WEIGHTS_NAME = 'model'
+const WEIGHTS_NAME = 'model'
 
 /** Where the weights come from: an uncompressed prefix or one gzipped tar. */
 export type ModelSource = { s3Uri: string; kind: 'prefix' | 'archive' }

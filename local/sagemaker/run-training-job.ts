@@ -34,7 +34,7 @@ const run = promisify(execFile)
 /** How often the log is read: a chart moves several times a second, and the machine does not notice. */
 const LOG_POLL_MS = 200
 /** AWS keeps this many characters of what a job says about its failure. */
-export const MAX_FAILURE_CHARACTERS = 1024
+const MAX_FAILURE_CHARACTERS = 1024
 
 export type AttemptSettings = {
   objects: Objects
@@ -73,7 +73,7 @@ export type AttemptEvents = {
 export type RunningAttempt = {
   /** Never rejects: what goes wrong is a failed job. */
   end: Promise<AttemptEnd>
-  /** Asks it to stop: SIGTERM, then SIGKILL after `graceMs`. False when it is past stopping. */
+  /** Asks it to stop: SIGTERM, then SIGKILL after `graceMs`, at once for 0. False when it is past stopping. */
   stop(why: StopReason, graceMs: number): boolean
 }
 
@@ -181,6 +181,7 @@ export function startAttempt(
       downloads.abort()
       // A job that was stopped keeps what it has; only the end of this server leaves it for the next start.
       if (why === 'shutdown') uploads.abort()
+      if (graceMs === 0) child?.signal('SIGKILL') // no notice: the script hears nothing
       void child?.stop(graceMs)
       return true
     },

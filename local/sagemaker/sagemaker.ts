@@ -11,15 +11,15 @@ import { createReadStream, existsSync, mkdirSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
-import type { Tag } from '@aws-sdk/client-sagemaker'
-import { AwsError, validationException } from './aws-error.ts'
+import { AwsError } from './aws-error.ts'
+import { controlOperations } from './control-operations.ts'
 import { createFaults, type Fault, type Faults, parseFault } from './faults.ts'
-import { type Hosting, openHosting } from './hosting.ts'
+import { openHosting } from './hosting.ts'
 import { type Invocation, invokeEndpoint, invokeWithResponseStream, openAiChat } from './invoke.ts'
 import type { ServeCommand } from './model-server.ts'
 import { assertRequest, isKnownOperation } from './request-shapes.ts'
 import { openObjects } from './s3-folder.ts'
-import { openTags, type Tags } from './tags.ts'
+import { openTags } from './tags.ts'
 import { openTrainingJobs, type TrainingJobs } from './training-jobs.ts'
 
 /** AWS's limits for a control-plane request and for an invocation's body. */
@@ -193,101 +193,6 @@ function transformersServe(pythonBin: string): ServeCommand {
     command: join(pythonBin, 'transformers'),
     args: ['serve', weights, '--device', 'cpu', '--host', '127.0.0.1', '--port', String(port)],
   })
-}
-
-type Handler = (input: never) => unknown
-
-function controlOperations(rooms: {
-  jobs: TrainingJobs
-  hosting: Hosting
-  tags: Tags
-}): Record<string, Handler> {
-  const { jobs, hosting, tags } = rooms
-  /** Creates, then keeps the tags under the ARN in the answer. */
-  const tagged =
-    <Input extends { Tags?: Tag[] | undefined }, Output extends Record<string, string>>(
-      create: (input: Input) => Output | Promise<Output>,
-    ) =>
-    async (input: Input) => {
-      const output = await create(input)
-      if (input.Tags?.length) tags.add(Object.values(output)[0]!, input.Tags)
-      return output
-    }
-  /** Deletes by name, then forgets the tags. */
-  const untagged =
-    <Input>(arn: (input: Input) => string | undefined, remove: (input: Input) => void) =>
-    (input: Input) => {
-      const tagsArn = arn(input)
-      remove(input)
-      if (tagsArn) tags.forget(tagsArn)
-    }
-  const taggable = (arn: string) => {
-    const [, kind, name] = /^arn:[^:]+:sagemaker:[^:]*:[^:]*:([^/]+)\/(.+)$/.exec(arn) ?? []
-    if (!kind || !name || !(kind === 'training-job' ? jobs.exists(name) : hosting.exists(kind, name)))
-      throw validationException(`Could not find the resource "${arn}".`)
-    return arn
-  }
-  return {
-    CreateTrainingJob: tagged(jobs.create),
-    DescribeTrainingJob: (input: { TrainingJobName: string }) => jobs.describe(input.TrainingJobName),
-    StopTrainingJob: (input: { TrainingJobName: string }) => jobs.stop(input.TrainingJobName),
-    ListTrainingJobs: jobs.list,
-
-    CreateModel: tagged(hosting.createModel),
-    DescribeModel: (input: { ModelName: string }) => hosting.describeModel(input.ModelName),
-    DeleteModel: untagged(
-      (input: { ModelName: string }) => hosting.describeModel(input.ModelName).ModelArn,
-      input => hosting.deleteModel(input.ModelName),
-    ),
-    ListModels: hosting.listModels,
-
-    CreateEndpointConfig: tagged(hosting.createEndpointConfig),
-    DescribeEndpointConfig: (input: { EndpointConfigName: string }) =>
-      hosting.describeEndpointConfig(input.EndpointConfigName),
-    DeleteEndpointConfig: untagged(
-      (input: { EndpointConfigName: string }) =>
-        hosting.describeEndpointConfig(input.EndpointConfigName).EndpointConfigArn,
-      input => hosting.deleteEndpointConfig(input.EndpointConfigName),
-    ),
-    ListEndpointConfigs: hosting.listEndpointConfigs,
-
-    CreateEndpoint: tagged(hosting.createEndpoint),
-    DescribeEndpoint: (input: { EndpointName: string }) => hosting.describeEndpoint(input.EndpointName),
-    UpdateEndpoint: hosting.updateEndpoint,
-    DeleteEndpoint: untagged(
-      (input: { EndpointName: string }) => hosting.describeEndpoint(input.EndpointName).EndpointArn,
-      input => hosting.deleteEndpoint(input.EndpointName),
-    ),
-    ListEndpoints: hosting.listEndpoints,
-
-    CreateInferenceComponent: tagged(hosting.createInferenceComponent),
-    DescribeInferenceComponent: (input: { InferenceComponentName: string }) =>
-      hosting.describeInferenceComponent(input.InferenceComponentName),
-    UpdateInferenceComponent: hosting.updateInferenceComponent,
-    UpdateInferenceComponentRuntimeConfig: (input: {
-      InferenceComponentName: string
-      DesiredRuntimeConfig: { CopyCount: number }
-    }) =>
-      hosting.updateInferenceComponent({
-        InferenceComponentName: input.InferenceComponentName,
-        RuntimeConfig: input.DesiredRuntimeConfig,
-      }),
-    DeleteInferenceComponent: untagged(
-      (input: { InferenceComponentName: string }) =>
-        hosting.describeInferenceComponent(input.InferenceComponentName).InferenceComponentArn,
-      input => hosting.deleteInferenceComponent(input.InferenceComponentName),
-    ),
-    ListInferenceComponents: hosting.listInferenceComponents,
-
-    AddTags: (input: { ResourceArn: string; Tags: Tag[] }) => ({
-      Tags: tags.add(taggable(input.ResourceArn), input.Tags),
-    }),
-    ListTags: (input: { ResourceArn: string }) => ({ Tags: tags.of(taggable(input.ResourceArn)) }),
-    DeleteTags: (input: { ResourceArn: string; TagKeys: string[] }) => {
-      tags.remove(taggable(input.ResourceArn), input.TagKeys)
-      return {}
-    },
-  }
 }
 
 /** `GET` lists the faults that wait, `POST` adds one, `DELETE` forgets them all. */

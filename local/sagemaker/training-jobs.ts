@@ -22,34 +22,13 @@ import { type ListRequest, listPage } from './list-page.ts'
 import { openRecordFolder } from './record-folder.ts'
 import { type AttemptEnd, type RunningAttempt, type StopReason, startAttempt } from './run-training-job.ts'
 import { type Objects, parseS3Uri } from './s3-folder.ts'
+import { described, summarized, type TrainingJobRecord } from './training-job-record.ts'
 import { assertTrainingJob, DEFAULT_MAX_RUNTIME, limitExceeded } from './training-job-rules.ts'
 
 /** The longest that a timer of Node can wait. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 /** How long a stopping server lets scripts save before it kills them; the next start resumes them. */
 const SHUTDOWN_GRACE_MS = 10_000
-
-type Transition = { status: SecondaryStatus; message: string; startedAt: number; endedAt?: number }
-
-/** Instants are epoch milliseconds. */
-type TrainingJobRecord = {
-  name: string
-  arn: string
-  request: CreateTrainingJobRequest
-  status: TrainingJobStatus
-  transitions: Transition[]
-  createdAt: number
-  modifiedAt: number
-  /** When the first attempt got the machine, and when the last one left it. */
-  startedAt?: number
-  endedAt?: number
-  /** Attempts so far, and the time that they held the machine. */
-  attempts: number
-  billableMs: number
-  failureReason?: string
-  modelArtifacts?: string
-  finalMetrics: Record<string, MetricPoint>
-}
 
 export type TrainingJobs = {
   create(request: CreateTrainingJobRequest): Promise<{ TrainingJobArn: string }>
@@ -399,60 +378,4 @@ const MESSAGES = {
   maxWait: 'Training job waited longer than MaxWaitTimeInSeconds provided',
   capacityError:
     'CapacityError: Unable to provision requested ML compute capacity. Please retry using a different ML instance type.',
-}
-
-function described(job: TrainingJobRecord): DescribeTrainingJobResponse {
-  const { Tags: _tags, ...request } = job.request
-  const last = job.transitions.at(-1)!
-  return {
-    ...request,
-    TrainingJobName: job.name,
-    TrainingJobArn: job.arn,
-    TrainingJobStatus: job.status,
-    SecondaryStatus: last.status,
-    SecondaryStatusTransitions: job.transitions.map(transition => ({
-      Status: transition.status,
-      StartTime: new Date(transition.startedAt),
-      ...(transition.endedAt === undefined ? {} : { EndTime: new Date(transition.endedAt) }),
-      StatusMessage: transition.message,
-    })),
-    StoppingCondition: job.request.StoppingCondition,
-    ModelArtifacts: job.modelArtifacts === undefined ? undefined : { S3ModelArtifacts: job.modelArtifacts },
-    CreationTime: new Date(job.createdAt),
-    LastModifiedTime: new Date(job.modifiedAt),
-    EnableManagedSpotTraining: job.request.EnableManagedSpotTraining ?? false,
-    EnableNetworkIsolation: job.request.EnableNetworkIsolation ?? false,
-    EnableInterContainerTrafficEncryption: job.request.EnableInterContainerTrafficEncryption ?? false,
-    ...(job.startedAt === undefined ? {} : { TrainingStartTime: new Date(job.startedAt) }),
-    ...(job.endedAt === undefined ? {} : { TrainingEndTime: new Date(job.endedAt) }),
-    ...(job.startedAt === undefined || job.endedAt === undefined
-      ? {}
-      : {
-          // Between two attempts a spot job holds no instance: that time is training time but not billed.
-          TrainingTimeInSeconds: Math.ceil((job.endedAt - job.startedAt) / 1000),
-          BillableTimeInSeconds: Math.ceil(job.billableMs / 1000),
-        }),
-    ...(job.failureReason === undefined ? {} : { FailureReason: job.failureReason }),
-    ...(Object.keys(job.finalMetrics).length === 0
-      ? {}
-      : {
-          FinalMetricDataList: Object.values(job.finalMetrics).map(point => ({
-            MetricName: point.metric,
-            Value: point.value,
-            Timestamp: new Date(point.at),
-          })),
-        }),
-  }
-}
-
-function summarized(job: TrainingJobRecord): TrainingJobSummary {
-  return {
-    TrainingJobName: job.name,
-    TrainingJobArn: job.arn,
-    CreationTime: new Date(job.createdAt),
-    LastModifiedTime: new Date(job.modifiedAt),
-    TrainingJobStatus: job.status,
-    SecondaryStatus: job.transitions.at(-1)!.status,
-    ...(job.endedAt === undefined ? {} : { TrainingEndTime: new Date(job.endedAt) }),
-  }
 }

@@ -264,9 +264,9 @@ describe('an injected fault', () => {
   })
 
   test('leaves jobs alone that are not on spot capacity', async () => {
-    expect((await aFault({ kind: 'spot-interruption', job: 'plain-1', atStep: 1 })).status).toBe(400)
     await aFault({ kind: 'spot-interruption', atStep: 1 })
     await create(aTrainingJob('on-demand-1', { steps: '30' }))
+    expect((await aFault({ kind: 'spot-interruption', job: 'on-demand-1', atStep: 1 })).status).toBe(400)
     expect(statuses(await over('on-demand-1'))).not.toContain('Interrupted')
     await fetch(`${stage.url()}/local/faults`, { method: 'DELETE' })
   })
