@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { createClient } from '../api/client.ts'
 import { startChain } from './chain/chain.ts'
-import { deployContracts } from './chain/deploy-contracts.ts'
+import { deployContracts, initializeSettler } from './chain/deploy-contracts.ts'
 import { type Deployment, deployApp } from './deploy.ts'
 import { startEdge } from './edge/edge.ts'
 import { streamedEnvironments } from './edge/streamed-environments.ts'
@@ -123,6 +124,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       pagesDir: join(REPOSITORY, 'console/life'),
     })
     running.push(edge)
+    await firstSteps(edge.url, { rpcUrl: chain.url, ...contracts })
     return {
       url: edge.url,
       emulatorUrl: emulator.url,
@@ -138,6 +140,14 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     await stop()
     throw error
   }
+}
+
+/** What `openledger genesis` does after a first deploy: leaf 0 of the log, and who publishes payouts. */
+async function firstSteps(url: string, chain: Contracts & { rpcUrl: string }): Promise<void> {
+  const client = createClient({ baseUrl: url })
+  await client.call('logGenesis')
+  const { signers } = await client.call('getGenesis')
+  await initializeSettler(chain, signers.payout)
 }
 
 /** The stage's settings: facts of this chain, and one deployment id for as long as the state lives. */
