@@ -147,6 +147,8 @@ export const frozenDatasetView = z.object({
     contributors: z.record(address, z.int()),
     estimatedCostUsdMicro: z.int(),
   }),
+  /** Path of the proof that it is in the log. */
+  proof: z.string(),
   /** Public files: the manifest and the sorted record hashes of each part. */
   files: z.object({ manifest: z.string(), trainHashes: z.string(), devHashes: z.string() }),
 })

@@ -3,6 +3,7 @@ import { canonicalBytes } from '../protocol/canonical-json.ts'
 import { bytesToDigits, hexToBytes, type Sha256Hex } from '../protocol/hex.ts'
 import { appendLeaf, leafHash } from '../protocol/merkle-log.ts'
 import { MAX_ENTRY_BYTES } from '../protocol/tiles.ts'
+import { parseLeaf } from './attribution-leaf.ts'
 import type { Leaf, LogBook, LogEntry, Pause } from './ports.ts'
 
 /** DynamoDB takes 100 items a transaction; an entry is two, the head one. */
@@ -17,14 +18,14 @@ type KnownEntry = LogEntry & { readonly isGenesis: boolean }
  * Appends leaves in order and answers with their indexes. The leaf itself is its natural key: a leaf that is in
  * the log already keeps its index, so a repeated call changes nothing. The first leaf of a log is its genesis
  * document, and there is no other.
- * @throws OpenLedgerError malformed or too-large for a leaf that no log takes; unavailable before the genesis
- * was logged, and when too many append at once (retry); conflict for a second genesis
+ * @throws OpenLedgerError malformed for a leaf of no known kind, too-large; unavailable before the genesis was
+ * logged, and when too many append at once (retry); conflict for a second genesis
  */
 export async function appendLeaves(
   deps: { log: LogBook; pause: Pause },
   leaves: readonly Leaf[],
 ): Promise<number[]> {
-  const entries = leaves.map(leaf => ({ ...toEntry(leaf), isGenesis: leaf.kind === GENESIS }))
+  const entries = leaves.map(leaf => ({ ...toEntry(parseLeaf(leaf)), isGenesis: leaf.kind === GENESIS }))
   const indexes = new Map<Sha256Hex, number>()
   const distinct = [...new Map(entries.map(entry => [entry.leafHash, entry])).values()]
   for (let at = 0; at < distinct.length; at += MAX_ENTRIES_PER_WRITE) {

@@ -54,7 +54,7 @@ export type FreezeDatanetDeps = FrozenFacts & {
 /**
  * Freezes what the Datanet has accepted so far into a train and a dev part. Which records, and how they are
  * split, follows from the log at a size: freezing again before anything new was accepted is the same dataset.
- * @throws OpenLedgerError not-found; conflict when nothing was accepted yet; too-large
+ * @throws OpenLedgerError not-found; conflict when there is nothing to train on yet; too-large
  */
 export async function freezeDatanet(
   deps: FreezeDatanetDeps,
@@ -152,17 +152,17 @@ export async function buildParts(deps: FrozenFacts, datanet: Datanet, sources: S
       })
     }
   }
-  if (records.length === 0) {
-    throw new OpenLedgerError('conflict', 'Nothing was accepted in this Datanet yet', {
-      expected: 'at least one accepted record in the log',
-      seen: 'none',
-    })
-  }
   const frozen = freezeDataset(records, {
     seed: `${datanet.id}/${sources.logSize}`,
     devSharePpm: DEV_SHARE_PPM,
     ...UNVETTED_RULES,
   })
+  if (frozen.train.hashes.length === 0) {
+    throw new OpenLedgerError('conflict', 'This Datanet has nothing to train on yet', {
+      expected: 'accepted records in the log, of an account that a governor vouched for',
+      seen: `${records.length} accepted, ${frozen.leftOut.length} left out for want of a vouch`,
+    })
+  }
   const file = (hashes: readonly Sha256Hex[]) =>
     Buffer.from(hashes.map(hash => lines.get(hash)).join(''), 'utf8')
   return {

@@ -1,10 +1,7 @@
-import type { Wallet } from 'ethers'
 import type { Inspection } from '../../domain/data/inspect-submission.ts'
 import { openDatanet } from '../../domain/data/open-datanet.ts'
-import type { Bytes32 } from '../../domain/protocol/hex.ts'
 import { parseBytes32 } from '../../domain/protocol/hex.ts'
 import { keccak256Hex } from '../../domain/protocol/ids.ts'
-import { signTypedData } from '../../domain/protocol/typed-data.ts'
 import { handler as commit } from '../../functions/data/commit-submission.ts'
 import { handler as compare } from '../../functions/data/compare-records.ts'
 import { handler as getDatanet } from '../../functions/data/get-datanet.ts'
@@ -15,23 +12,23 @@ import { handler as listSubmissions } from '../../functions/data/list-submission
 import { handler as logGenesis } from '../../functions/data/log-genesis.ts'
 import { handler as publish } from '../../functions/data/publish-log.ts'
 import { handler as register } from '../../functions/data/register-submission.ts'
-import { handler as signReceipt } from '../../functions/data/sign-receipt.ts'
-import { handler as vouch } from '../../functions/data/vouch-account.ts'
 import { deps } from '../../functions/deps.ts'
 import { callRoute } from '../support/call-route.ts'
+import { aContribution, someRecords, someTerms } from '../support/contributions.ts'
 import {
-  aContribution,
-  type Contribution,
-  evaluationSet,
-  someRecords,
-  someTerms,
-} from '../support/contributions.ts'
+  aDatanet,
+  contribute,
+  intake,
+  put,
+  registered,
+  unhurried,
+  usefulness,
+  vouchFor,
+} from '../support/data-stage.ts'
 import { EMULATOR_LIMIT_MS, startTestAws, TEST_LIMIT_MS, type TestAws } from '../support/emulator.ts'
 import { addressOf, aStage, walletOf } from '../support/governance-stage.ts'
 
 const { genesis } = aStage()
-const sealed = evaluationSet(['Which name has the sealed thing?', 'And which has the other sealed thing?'])
-const usefulness = evaluationSet(['What is the useful thing called?'])
 let aws: TestAws
 
 beforeAll(async () => {
@@ -40,64 +37,12 @@ beforeAll(async () => {
 }, EMULATOR_LIMIT_MS)
 afterAll(() => aws?.stop())
 
-async function aDatanet(name: string, changes: Parameters<typeof someTerms>[1] = {}): Promise<Bytes32> {
-  for (const set of [sealed, usefulness]) {
-    await deps.artifacts().put(`sealed/${set.digest}.jsonl`, set.bytes, 'application/jsonl')
-  }
-  const terms = someTerms({ sealed: sealed.digest, usefulness: usefulness.digest }, changes)
-  return (await deps.openDatanet()({ id: keccak256Hex(name) }, terms)).datanetId
-}
-
-async function vouchFor(wallet: Wallet) {
-  const governor = walletOf('governor-1')
-  const message = { governor: addressOf(governor), account: addressOf(wallet), level: 1, nonce: 1 }
-  const signature = await signTypedData(governor, genesis, 'Vouch', message)
-  const { account: _account, ...body } = message
-  const answer = await callRoute(vouch, {
-    params: { address: message.account },
-    body: { ...body, signature },
-  })
-  expect(answer).toMatchObject({ status: 200, body: { level: 1 } })
-}
-
-const registered = async ({ manifest, body }: Contribution) => {
-  const answer = await callRoute(register, { params: { id: manifest.datanetId }, body })
-  expect(answer.status).toBe(200)
-  return answer.body as {
-    submissionId: Bytes32
-    sequence: number
-    upload: { url: string; headers: Record<string, string> }
-  }
-}
-const put = (upload: { url: string; headers: Record<string, string> }, bytes: Buffer) =>
-  fetch(upload.url, { method: 'PUT', headers: upload.headers, body: new Uint8Array(bytes) })
-
-const context = { getRemainingTimeInMillis: () => 900_000 } as never
-
-/** The intake machine, state by state. */
-async function intake(submissionId: string) {
-  const inspection = (await inspect({ submissionId })) as Inspection
-  if (inspection.verdict === 'compare') {
-    while (!(await compare({ submissionId, tag: inspection.tag }, context)).isDone);
-  }
-  await commit({ submissionId, inspection })
-  await signReceipt({ submissionId })
-  return (await callRoute(getSubmission, { params: { id: submissionId } })).body
-}
-
-async function contribute(datanetId: Bytes32, wallet: Wallet, records: readonly unknown[], nonce = 1) {
-  const contribution = await aContribution({ genesis, datanetId, wallet, records, nonce })
-  const { submissionId, upload } = await registered(contribution)
-  expect((await put(upload, contribution.bytes)).status).toBe(200)
-  return intake(submissionId)
-}
-
 test(
   'a signed upload is accepted, receipted, logged, and its proof leads to the signed head',
   async () => {
     const datanetId = await aDatanet('accepted')
     const wallet = walletOf('ann')
-    await vouchFor(wallet)
+    expect(await vouchFor(wallet)).toMatchObject({ status: 200, body: { level: 1 } })
     const view = await contribute(datanetId, wallet, someRecords(30, 'ann'))
     expect(view).toMatchObject({
       state: 'accepted',
@@ -138,8 +83,8 @@ test(
     await put(upload, contribution.bytes)
     const inspection = (await inspect({ submissionId })) as Inspection
     const [one, two] = await Promise.all([
-      compare({ submissionId, tag: inspection.tag }, context),
-      compare({ submissionId, tag: inspection.tag }, context),
+      compare({ submissionId, tag: inspection.tag }, unhurried),
+      compare({ submissionId, tag: inspection.tag }, unhurried),
     ])
     expect(one.isDone || two.isDone).toBe(true)
     await Promise.all([commit({ submissionId, inspection }), commit({ submissionId, inspection })])
@@ -172,7 +117,7 @@ test(
     const { submissionId, upload } = await registered(contribution)
     await put(upload, contribution.bytes)
     const inspection = (await inspect({ submissionId })) as Inspection
-    await compare({ submissionId, tag: inspection.tag }, context)
+    await compare({ submissionId, tag: inspection.tag }, unhurried)
     const { commitSubmission } = await import('../../domain/data/commit-submission.ts')
     const facts = {
       datanets: deps.datanets(),

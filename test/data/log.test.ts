@@ -2,6 +2,7 @@ import { appendLeaves } from '../../domain/data/append-leaves.ts'
 import { proveConsistency, proveLeaf } from '../../domain/data/prove-leaf.ts'
 import { publishLog } from '../../domain/data/publish-log.ts'
 import { hexToBytes } from '../../domain/protocol/hex.ts'
+import { keccak256Hex, sha256Hex } from '../../domain/protocol/ids.ts'
 import { leafHash, verifyConsistency, verifyInclusion } from '../../domain/protocol/merkle-log.ts'
 import {
   parseCheckpoint,
@@ -22,7 +23,12 @@ beforeAll(async () => {
 }, EMULATOR_LIMIT_MS)
 afterAll(() => aws?.stop())
 
-const leaf = (name: string) => ({ kind: 'test', schema: 1, name })
+const leaf = (name: string) => ({
+  kind: 'vote',
+  proposalId: keccak256Hex(name),
+  outcome: 'passed',
+  ballotFile: sha256Hex(name),
+})
 const headOf = (note: string) => parseCheckpoint(parseNote(note).text)
 const facts = () => ({ log: deps.logBook(), files: deps.publicFiles() })
 
@@ -44,9 +50,17 @@ test(
       body: { index: 0, document: { kind: 'genesis', chainId: 31337 } },
     })
     expect(again.body).toEqual(first.body)
-    await expect(deps.log().append({ kind: 'genesis', schema: 1, other: 'facts' })).rejects.toMatchObject({
+    await expect(deps.log().append({ ...first.body.document, stage: 'other' })).rejects.toMatchObject({
       code: 'conflict',
     })
+  },
+  TEST_LIMIT_MS,
+)
+
+test(
+  'a leaf of no known kind is refused',
+  async () => {
+    await expect(deps.log().append({ kind: 'gossip' })).rejects.toMatchObject({ code: 'malformed' })
   },
   TEST_LIMIT_MS,
 )
