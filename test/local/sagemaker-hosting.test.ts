@@ -292,6 +292,26 @@ describe('an answer', () => {
     expect(text).not.toContain('usage')
   })
 
+  test('that nobody waits for any more is not made to its end', async () => {
+    const hangUp = new AbortController()
+    const answer = await fetch(
+      `${stage.url()}/endpoints/shared/inference-components/ada/openai/v1/chat/completions`,
+      {
+        method: 'POST',
+        headers: { authorization: 'Bearer token' },
+        body: JSON.stringify({ messages: [{ role: 'user', content: 'word '.repeat(600) }], stream: true }),
+        signal: hangUp.signal,
+      },
+    )
+    await answer.body!.getReader().read()
+    hangUp.abort()
+    // A minute of words was asked for; the model server loses its caller long before.
+    await eventually('the broken connection', () => {
+      const log = readFileSync(join(stage.folder, 'logs/endpoints/component-ada.r1.log'), 'utf8')
+      return /BrokenPipeError|ConnectionResetError/.test(log) || undefined
+    })
+  })
+
   test('of the OpenAI path that is an error comes in OpenAI’s shape', async () => {
     await setCopies('bob', 0)
     await inService('bob')
