@@ -31,6 +31,8 @@ export const alignKeys = (runId: string) => ({
 })
 
 const ALIGN_JOBS = 6
+/** The second round compares what the models would be served with. */
+const ONE_GREEDY = { samples: '1', temperature: '0', rounds: '1' }
 
 /** Plans the jobs of one alignment. @throws OpenLedgerError budget-exceeded */
 export function planAlign(
@@ -87,11 +89,20 @@ export function planAlign(
       { sealed: `${bucket}/sealed/${input.sealedSet}.jsonl` },
       { system: 'tuned' },
     ),
-    candidateAnswers: job('answer', 'generate', 'answer', { prompts: `${bucket}/${keys.secondPrompts}` }),
-    parentAnswers: job('parent', 'generate', 'answer', {
-      model: parentModel,
-      prompts: `${bucket}/${keys.secondPrompts}`,
-    }),
+    candidateAnswers: job(
+      'answer',
+      'generate',
+      'generate',
+      { prompts: `${bucket}/${keys.secondPrompts}` },
+      ONE_GREEDY,
+    ),
+    parentAnswers: job(
+      'parent',
+      'generate',
+      'generate',
+      { model: parentModel, prompts: `${bucket}/${keys.secondPrompts}` },
+      ONE_GREEDY,
+    ),
     costUsdMicro,
   }
 }

@@ -1,7 +1,9 @@
+import { followAlign } from './align.ts'
 import { followFineTune, voteBuild } from './build.ts'
 import { contribute } from './contribute.ts'
 import { gatherVotes } from './gather-votes.ts'
 import { openDatanet } from './open-datanet.ts'
+import { followRelease } from './release.ts'
 import type { Report, Stage } from './stage.ts'
 
 export type PlayStep = {
@@ -17,6 +19,8 @@ export const PLAY: readonly PlayStep[] = [
   { id: 'contribute', title: 'Contributors upload signed records', run: contribute },
   { id: 'vote-build', title: 'A dataset is frozen and a build is voted', run: voteBuild },
   { id: 'fine-tune', title: 'The passed vote fine-tunes the model', run: followFineTune },
+  { id: 'align', title: 'Validators judge, and the model is aligned', run: followAlign },
+  { id: 'release', title: 'The released model gets its public name', run: followRelease },
 ]
 
 export function newReport(): Report {
