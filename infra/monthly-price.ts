@@ -20,6 +20,7 @@ const FIXED_USD_MICRO_PER_MONTH: Readonly<Record<string, number>> = {
   'AWS::Events::Rule': 0,
   'AWS::IAM::Policy': 0,
   'AWS::IAM::Role': 0,
+  'AWS::Lambda::EventInvokeConfig': 0,
   'AWS::Lambda::EventSourceMapping': 0,
   'AWS::Lambda::Function': 0,
   'AWS::Lambda::Permission': 0,

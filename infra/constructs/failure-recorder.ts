@@ -1,5 +1,4 @@
 import { EventField, Rule, RuleTargetInput } from 'aws-cdk-lib/aws-events'
-import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets'
 import { Construct } from 'constructs'
 import type { AreaFunctions } from './area-functions.ts'
 import { DeadLetters } from './dead-letters.ts'
@@ -30,8 +29,7 @@ export class FailureRecorder extends Construct {
         },
       },
       targets: [
-        new LambdaFunction(props.functions.get('training/record-failure'), {
-          deadLetterQueue: this.deadLetters,
+        this.deadLetters.targetOf(props.functions.get('training/record-failure'), {
           event: RuleTargetInput.fromObject({
             machine: EventField.fromPath('$.detail.stateMachineArn'),
             execution: EventField.fromPath('$.detail.name'),

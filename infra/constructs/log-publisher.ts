@@ -1,6 +1,5 @@
 import { Duration } from 'aws-cdk-lib'
 import { type EventBus, type IEventBus, Rule, Schedule } from 'aws-cdk-lib/aws-events'
-import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets'
 import { Construct } from 'constructs'
 import type { AreaFunction } from './area-function.ts'
 import type { AreaFunctions } from './area-functions.ts'
@@ -18,9 +17,7 @@ export class LogPublisher extends Construct {
     super(scope, id)
     this.publisher = props.functions.get('data/publish-log')
     this.deadLetters = new DeadLetters(this, 'DeadLetters')
-    const targets = [
-      new LambdaFunction(this.publisher, { deadLetterQueue: this.deadLetters, retryAttempts: 2 }),
-    ]
+    const targets = [this.deadLetters.targetOf(this.publisher)]
     new Rule(this, 'Appended', {
       description: 'Publish the log: a leaf was appended',
       eventBus: props.bus as IEventBus,

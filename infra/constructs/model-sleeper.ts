@@ -1,6 +1,5 @@
 import { Duration } from 'aws-cdk-lib'
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events'
-import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets'
 import { Construct } from 'constructs'
 import type { AreaFunctions } from './area-functions.ts'
 import { DeadLetters } from './dead-letters.ts'
@@ -18,12 +17,7 @@ export class ModelSleeper extends Construct {
     new Rule(this, 'Rule', {
       description: 'Put idle models to sleep',
       schedule: Schedule.rate(LOOK_EVERY),
-      targets: [
-        new LambdaFunction(props.functions.get('serving/sleep-idle-models'), {
-          deadLetterQueue: this.deadLetters,
-          retryAttempts: 2,
-        }),
-      ],
+      targets: [this.deadLetters.targetOf(props.functions.get('serving/sleep-idle-models'))],
     })
   }
 }

@@ -79,3 +79,23 @@ test('every dead letter calls somebody', () => {
   }
   expect(watched.some(dimensions => dimensions.includes('UploadQueueFailures'))).toBe(true)
 })
+
+test('an event that no attempt could handle is kept, whether the rule or the function failed', () => {
+  const pipelines = template(stage('dev'), 'pipelines')
+  const targets = resources(pipelines, 'AWS::Events::Rule').flatMap(
+    ([, { Properties }]) =>
+      Properties.Targets as Array<{ Arn: { 'Fn::GetAtt': string[] }; DeadLetterConfig?: unknown }>,
+  )
+  const kept = resources(pipelines, 'AWS::Lambda::EventInvokeConfig').map(([, { Properties }]) =>
+    JSON.stringify(Properties),
+  )
+  expect(targets.length).toBeGreaterThan(0)
+  for (const { Arn, DeadLetterConfig } of targets) {
+    const [id] = Arn['Fn::GetAtt']
+    expect([
+      id,
+      DeadLetterConfig !== undefined,
+      kept.some(config => config.includes(`"${id}"`) && config.includes('OnFailure')),
+    ]).toEqual([id, true, true])
+  }
+})
