@@ -1,0 +1,139 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { HDNodeWallet } from 'ethers'
+import { loadProfile } from '../cli/profile.ts'
+import { newPhrase, peopleOf } from '../examples/iam-assistant/people.ts'
+import { rehearse } from '../examples/iam-assistant/rehearse.ts'
+import { DEV_MNEMONIC } from './chain/chain.ts'
+import { type Stack, startStack } from './stack.ts'
+
+/**
+ * `npm start`: the whole product on this machine. Starts the stack, says where everything is, plays the life of
+ * a model once, and stays up until Ctrl-C. The next start resumes where it was.
+ */
+
+const REPOSITORY = resolve(import.meta.dirname, '..')
+const HELP = `npm start -- [options]
+  --once        play, stop everything, and end with 0 only if every step held
+  --fresh       forget the state of last time
+  --home DIR    where the state lies (default .local)
+  --model DIR   base model folder (default .local/base-models/smollm2-135m)
+  --recipe FILE training recipe (default training/recipes/cpu-135m.json)
+  --tiny        few records and no bar for the gates: for tests, with a tiny model`
+
+const { values } = parseArgs({
+  options: {
+    once: { type: 'boolean', default: false },
+    fresh: { type: 'boolean', default: false },
+    tiny: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+    home: { type: 'string', default: join(REPOSITORY, '.local') },
+    model: { type: 'string' },
+    recipe: { type: 'string' },
+  },
+})
+if (values.help) {
+  console.log(HELP)
+  process.exit(0)
+}
+
+const stopping = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopping.abort())
+process.exitCode = await main().catch(error => {
+  console.error(error instanceof Error ? error.message : String(error))
+  return 1
+})
+// Sockets of SDK clients may linger; everything that was started is stopped by now.
+process.exit()
+
+async function main(): Promise<number> {
+  const home = resolve(values.home)
+  const phraseFile = join(home, 'state/people/phrase')
+  if (values.fresh) rmSync(join(home, 'state'), { recursive: true, force: true })
+  if (!existsSync(phraseFile)) {
+    mkdirSync(join(home, 'state/people'), { recursive: true })
+    writeFileSync(phraseFile, newPhrase(), { mode: 0o600 })
+  }
+  const peoplePhrase = readFileSync(phraseFile, 'utf8')
+  const { governors } = peopleOf(peoplePhrase)
+  const startedAt = Date.now()
+  const stack = await startStack({
+    home,
+    governors: { addresses: governors.map(({ address }) => address.toLowerCase()), threshold: 2 },
+    onProgress: step => console.log(`${seconds(startedAt)} s  ${step}`),
+  })
+  try {
+    const profileFile = join(home, 'state/profile.json')
+    writeFileSync(profileFile, `${JSON.stringify(profileOf(stack, peoplePhrase), null, 2)}\n`, {
+      mode: 0o600,
+    })
+    console.log(welcome(stack, seconds(startedAt)))
+    const reportFile = join(home, 'lifecycle.json')
+    let ok = true
+    if (values.once || !played(home)) {
+      const report = await Promise.race([
+        rehearse(loadProfile('local', profileFile), {
+          reportFile,
+          tiny: values.tiny,
+          signal: stopping.signal,
+        }),
+        aborted(),
+      ])
+      ok = report?.ok === true
+      if (ok) writeFileSync(join(home, 'state/played'), new Date().toISOString())
+      if (report !== null)
+        console.log(`${ok ? 'Every step held' : 'Not every step held'}; the report is ${reportFile}`)
+    }
+    if (values.once) return ok ? 0 : 1
+    if (!stopping.signal.aborted) {
+      console.log('Up until Ctrl-C.')
+      await aborted()
+    }
+    return 0
+  } finally {
+    console.log('Stopping')
+    await stack.stop()
+  }
+}
+
+const played = (home: string) => existsSync(join(home, 'state/played'))
+const seconds = (since: number) => Math.round((Date.now() - since) / 1_000)
+
+function aborted(): Promise<null> {
+  return new Promise(done => {
+    if (stopping.signal.aborted) done(null)
+    stopping.signal.addEventListener('abort', () => done(null), { once: true })
+  })
+}
+
+function profileOf(stack: Stack, peoplePhrase: string) {
+  return {
+    baseUrl: stack.url,
+    rpcUrl: stack.rpcUrl,
+    aws: {
+      region: 'us-east-1',
+      endpoint: stack.emulatorUrl,
+      accessKeyId: 'local',
+      secretAccessKey: 'local',
+      artifactsBucket: stack.deployment.outputs.ArtifactsBucketName,
+      stage: 'local',
+    },
+    ...(values.model === undefined ? {} : { modelFolder: resolve(values.model) }),
+    ...(values.recipe === undefined ? {} : { recipeFile: resolve(values.recipe) }),
+    // The development account of the local chain, known to everybody: worth nothing anywhere else.
+    funderKey: HDNodeWallet.fromPhrase(DEV_MNEMONIC).privateKey,
+    peoplePhrase,
+  }
+}
+
+function welcome(stack: Stack, upAfter: number): string {
+  return `
+OpenLedger is up after ${upAfter} s.
+  Interface   ${stack.url}/v1   (OpenAPI: ${stack.url}/openapi.json)
+  Page        ${stack.url}/     The life of this model, as it happens
+  Try         curl -s ${stack.url}/v1/genesis
+              curl -s ${stack.url}/v1/proposals
+              curl -s ${stack.url}/v1/models
+`
+}
