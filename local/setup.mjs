@@ -46,7 +46,7 @@ const STEPS = [
   {
     name: 'node',
     title: 'npm packages and Node 24',
-    sizeMB: 850,
+    sizeMB: 920,
     inputs: ['package-lock.json'],
     product: join(ROOT, 'node_modules/.bin/node'),
     isDone: packagesMatchLock,
@@ -256,7 +256,10 @@ async function installPackages(step) {
   if (spawnSync('npm', ['--version'], { env }).status !== 0) {
     throw new SetupError('npm is needed and is not on the PATH. It comes with Node: https://nodejs.org')
   }
-  await run(step, 'npm', ['ci', '--no-audit', '--no-fund'], env)
+  // Not `npm ci`: it refuses a lock that lacks optional packages of other systems, as one has that was written
+  // where the registry does not carry them. `install` takes the locked versions and skips what it cannot get.
+  rmSync(join(ROOT, 'node_modules'), { recursive: true, force: true }) // half-unpacked packages may be there
+  await run(step, 'npm', ['install', '--no-save', '--no-audit', '--no-fund'], env)
   if (!hasNode24()) await run(step, 'npm', ['rebuild', 'node', '--foreground-scripts'], env)
   if (!hasNode24()) {
     throw new SetupError(`npm installed the packages but not Node 24 (node_modules/.bin/node).
