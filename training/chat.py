@@ -1,13 +1,15 @@
 """Chat models as the jobs see them: loading, the LoRA adapter to train, and answering many prompts in batches."""
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+import trl.trainer.utils
 from peft import LoraConfig
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase, StoppingCriteria
 
-from job import JobFailure
+from job import JobFailure, write_json
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -71,6 +73,35 @@ def precision(arguments: ModelArguments) -> dict[str, bool]:
         "gradient_checkpointing": arguments.gradient_checkpointing,
         "use_cpu": not torch.cuda.is_available(),
     }
+
+
+def score_completions_only() -> None:
+    """Let TRL compute the output layer for the answer's tokens only, on a CPU as well as on a GPU.
+
+    TRL does so where Triton runs; elsewhere it scores every position and masks afterwards, which costs a quarter of a
+    step here. The choice hangs on this name in its trainer module alone (the kernels look it up in their own).
+    """
+    trl.trainer.utils._use_triton = lambda device: True
+
+
+def save_adapter(model, folder: Path) -> None:
+    """Write the adapter alone, so that the same run gives the same bytes elsewhere: PEFT notes the folder of the base,
+    which is a place on this machine, and lists the layers in the random order of a set."""
+    model.save_pretrained(folder)
+    (folder / "README.md").unlink(missing_ok=True)
+    path = folder / "adapter_config.json"
+    config = json.loads(path.read_text())
+    config["base_model_name_or_path"] = None
+    config["target_modules"] = sorted(config["target_modules"])
+    write_json(path, config)
+
+
+def save_merged(model, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write base and adapter as one plain model with tokenizer and chat template, ready to be served."""
+    merged = model.merge_and_unload()
+    merged.config._name_or_path = ""
+    merged.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
 
 
 class StopAfterFirstLine(StoppingCriteria):

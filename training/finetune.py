@@ -6,7 +6,6 @@ Output: `merged/` (servable weights), `adapter/`, `snapshots/` (the adapter alon
 """
 
 import math
-import random
 import shutil
 import sys
 import time
@@ -29,17 +28,23 @@ from job import (
 )
 
 # ruff: isort: split
-import trl.trainer.utils
 from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
-from chat import ModelArguments, load_model, load_tokenizer, lora_config, precision
+from chat import (
+    ModelArguments,
+    load_model,
+    load_tokenizer,
+    lora_config,
+    precision,
+    save_adapter,
+    save_merged,
+    score_completions_only,
+)
 from checkpoints import KEPT_CHECKPOINTS, CheckpointCallback, latest_checkpoint
-
-# How many batches' worth of records are sorted by length together: enough to save most padding, and little enough
-# that the order stays close to random.
-LENGTH_WINDOW_BATCHES = 8
+from order import training_order
+from progress import ProgressCallback, loss_curve
 
 
 @dataclass
@@ -55,65 +60,6 @@ class FinetuneArguments(ModelArguments):
     logging_steps: int = 5
     checkpoint_steps: int = 20
     snapshots: int = 3
-
-
-def score_completions_only() -> None:
-    """Let TRL compute the output layer for the answer's tokens only, on a CPU as well as on a GPU.
-
-    TRL does so where Triton runs; elsewhere it scores every position and masks afterwards, which costs a quarter of a
-    step here. The choice hangs on this name in its trainer module alone (the kernels look it up in their own).
-    """
-    trl.trainer.utils._use_triton = lambda device: True
-
-
-def training_order(lengths: list[int], epochs: float, batch_size: int, seed: int) -> list[int]:
-    """Indices of the records in the order of training: each epoch shuffled anew, records of like length together.
-
-    A plain function of its arguments, so that a run that goes on from a checkpoint meets the same batches.
-    """
-    chance = random.Random(seed)
-    wanted = round(epochs * len(lengths))
-    order: list[int] = []
-    while len(order) < wanted:
-        shuffled = list(range(len(lengths)))
-        chance.shuffle(shuffled)
-        window = batch_size * LENGTH_WINDOW_BATCHES
-        batches = []
-        for start in range(0, len(shuffled), window):
-            near = sorted(shuffled[start : start + window], key=lambda index: lengths[index])
-            batches += [near[first : first + batch_size] for first in range(0, len(near), batch_size)]
-        # A short batch goes last: in the middle it would shift the batches after it.
-        short = [batch for batch in batches if len(batch) < batch_size]
-        whole = [batch for batch in batches if len(batch) == batch_size]
-        chance.shuffle(whole)
-        order += [index for batch in whole + short for index in batch]
-    return order[:wanted]
-
-
-class ProgressCallback(TrainerCallback):
-    """Prints a metrics line per logging step."""
-
-    def __init__(self) -> None:
-        self.last: tuple[float, float] | None = None
-
-    def on_train_begin(self, args, state, control, **kwargs):
-        self.last = (time.monotonic(), 0.0)
-
-    def on_log(self, args, state, control, logs=None, **kwargs):
-        if not logs or "loss" not in logs:
-            return
-        now = time.monotonic()
-        tokens = float(logs.get("num_tokens", 0))
-        then, before = self.last or (now, 0.0)
-        self.last = (now, tokens)
-        emit(
-            step=state.global_step,
-            max_steps=state.max_steps,
-            loss=float(logs["loss"]),
-            learning_rate=float(logs["learning_rate"]),
-            tokens_per_second=round(max(0.0, tokens - before) / max(now - then, 1e-9), 1),
-            token_accuracy=float(logs.get("mean_token_accuracy", math.nan)),
-        )
 
 
 class SnapshotCallback(TrainerCallback):
@@ -133,8 +79,7 @@ class SnapshotCallback(TrainerCallback):
             return
         place = self.folder / f"step-{state.global_step:06d}"
         shutil.rmtree(place, ignore_errors=True)
-        model.save_pretrained(place)
-        (place / "README.md").unlink(missing_ok=True)
+        save_adapter(model, place)
         rate = lr_scheduler.get_last_lr()[0]
         write_json(place / "snapshot.json", {"step": state.global_step, "learningRate": rate})
 
@@ -151,7 +96,7 @@ def prepare(records: list[dict], tokenizer, arguments: FinetuneArguments) -> tup
         kept.append({"prompt": record["messages"][:-1], "completion": record["messages"][-1:]})
     if not kept:
         raise JobFailure("all-too-long", f"records of at most {arguments.max_length} tokens", "none")
-    order = training_order(lengths, arguments.epochs, arguments.batch_size, arguments.seed)
+    order = training_order(lengths, round(arguments.epochs * len(kept)), arguments.batch_size, arguments.seed)
     return Dataset.from_list([kept[index] for index in order]), too_long
 
 
@@ -197,7 +142,7 @@ def main(argv: list[str] | None = None) -> None:
         callbacks=[
             CheckpointCallback(arguments.checkpoint_key, stop),
             SnapshotCallback(checkpoints / "snapshots", arguments.snapshots),
-            ProgressCallback(),
+            ProgressCallback({"mean_token_accuracy": "token_accuracy"}),
         ],
     )
     trainer.remove_callback(PrinterCallback)
@@ -216,16 +161,13 @@ def main(argv: list[str] | None = None) -> None:
         raise JobStopped(f"saved at step {trainer.state.global_step} of {trainer.state.max_steps}")
 
     output = model_dir()
-    trainer.model.save_pretrained(output / "adapter")
+    save_adapter(trainer.model, output / "adapter")
     snapshots = checkpoints / "snapshots"
     if snapshots.is_dir():
         shutil.copytree(snapshots, output / "snapshots", dirs_exist_ok=True)
-    merged = trainer.model.merge_and_unload()
-    merged.save_pretrained(output / "merged")
-    tokenizer.save_pretrained(output / "merged")
+    save_merged(trainer.model, tokenizer, output / "merged")
     seconds = time.monotonic() - started
-    # The trainer's own history goes on over an interruption, which a callback's memory would not.
-    curve = [{"step": log["step"], "loss": log["loss"]} for log in trainer.state.log_history if "loss" in log]
+    curve = loss_curve(trainer.state)
     write_json(
         output / "metrics.json",
         {

@@ -14,4 +14,5 @@ def wilson(successes: float, n: int) -> tuple[float, float]:
     denominator = 1 + Z_95**2 / n
     center = (share + Z_95**2 / (2 * n)) / denominator
     half = Z_95 * math.sqrt(share * (1 - share) / n + Z_95**2 / (4 * n * n)) / denominator
-    return max(0.0, center - half), min(1.0, center + half)
+    # At the ends the formula gives 0 and 1 exactly, floating point nearly.
+    return (0.0 if successes == 0 else center - half), (1.0 if successes == n else center + half)
