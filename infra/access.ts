@@ -70,7 +70,7 @@ export const access: Readonly<Record<string, Access>> = {
 
   // -- governance ------------------------------------------------------------------------------------------------
   'governance/get-genesis': { publicKeys: SIGNING_PURPOSES },
-  'governance/get-file': { buckets: { public: 'presign' } },
+  'governance/get-file': { buckets: { public: 'read' } },
   'governance/submit-proposal': {
     tables: { governance: 'write' },
     sign: ['receipt'],

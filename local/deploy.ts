@@ -58,17 +58,22 @@ export async function deployApp(options: DeployOptions): Promise<Deployment> {
   const seconds = { synth: 0, bootstrap: 0, deploy: 0 }
   const assembly = join(outDir, 'cdk.out')
 
+  const before = await describeStacks(cloudFormation)
   onProgress('Putting the app together')
-  seconds.synth = await timed(() => synth(options, assembly))
+  await Promise.all([
+    timed(() => synth(options, assembly)).then(duration => {
+      seconds.synth = duration
+    }),
+    isGood(before.get(BOOTSTRAP_STACK))
+      ? undefined
+      : timed(() => bootstrap(options)).then(duration => {
+          seconds.bootstrap = duration
+        }),
+  ])
   const digest = digestOf(assembly)
   const stacks = stackNames(assembly)
-  const before = await describeStacks(cloudFormation)
   const current = deployedDigest(outDir) === digest && stacks.every(name => isGood(before.get(name)))
   if (!current) {
-    if (!isGood(before.get(BOOTSTRAP_STACK))) {
-      onProgress('Preparing the emulator for the CDK')
-      seconds.bootstrap = await timed(() => bootstrap(options))
-    }
     onProgress(`Deploying ${stacks.length} stacks`)
     seconds.deploy = await timed(() => deploy(options, assembly))
     writeFileSync(join(outDir, 'deployed.json'), JSON.stringify({ digest }))
@@ -116,7 +121,7 @@ async function bootstrap(options: DeployOptions) {
 }
 
 async function runCdk(options: DeployOptions, args: string[], cwd = REPOSITORY) {
-  const logFile = join(options.logDir, 'cdk.log')
+  const logFile = join(options.logDir, `cdk-${args[0]}.log`)
   const command = spawnGroup({
     name: `cdk-${args[0]}`,
     command: NODE,

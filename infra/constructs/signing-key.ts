@@ -16,6 +16,7 @@ const ADMINISTRATION = [
   'kms:DisableKey',
   'kms:EnableKey',
   'kms:GetKeyPolicy',
+  'kms:GetKeyRotationStatus',
   'kms:ListGrants',
   'kms:ListKeyPolicies',
   'kms:ListResourceTags',

@@ -91,3 +91,80 @@ test('RPC addresses, which often carry a key, are seen only by functions that as
     }
   }
 })
+
+/** Within GENESIS, and only for functions that ask the chain. */
+const RPC_URLS = 'GENESIS.rpcUrls'
+
+/** Property of `deps` -> variables that it reads, through the properties and helpers of functions/deps.ts that it uses. */
+function variablesOfDeps(): Map<string, Set<string>> {
+  const text = readFileSync(join(REPOSITORY, 'functions/deps.ts'), 'utf8')
+  const start = text.indexOf('export const deps = {')
+  const blocks = new Map<string, string>()
+  for (const block of text
+    .slice(start)
+    .split(/\n(?= {2}[a-zA-Z]+[:(])/)
+    .slice(1)) {
+    blocks.set(block.trim().match(/^[a-zA-Z]+/)?.[0] ?? '', block)
+  }
+  for (const helper of text.slice(0, start).split(/\n(?=const |async function |function )/)) {
+    const name = helper.match(/^(?:const|async function|function) ([a-zA-Z]+)/)?.[1]
+    if (name !== undefined && name !== 'variable') blocks.set(`helper:${name}`, helper)
+  }
+  const variables = (key: string, seen = new Set<string>()): Set<string> => {
+    const block = blocks.get(key) ?? ''
+    if (seen.has(key)) return new Set()
+    seen.add(key)
+    const used = [
+      ...[...block.matchAll(/deps\.([a-zA-Z]+)/g)].map(match => match[1] ?? ''),
+      ...[...block.matchAll(/\b([a-zA-Z]+)\(\)/g)].map(match => `helper:${match[1]}`),
+    ].filter(name => blocks.has(name))
+    return new Set([
+      ...[...block.matchAll(/variable\('([A-Z_]+)'\)/g)].map(match => match[1] ?? ''),
+      ...(/\brpcUrls\b/.test(block.replaceAll(/^.*(type |readonly rpcUrls).*$/gm, '')) ? [RPC_URLS] : []),
+      ...used.flatMap(name => [...variables(name, seen)]),
+    ])
+  }
+  return new Map([...blocks.keys()].map(key => [key, variables(key)]))
+}
+
+/** What an entry and the helpers beside it say of `deps`. */
+function depsUsedBy(file: string, seen = new Set<string>()): Set<string> {
+  if (seen.has(file) || file.endsWith('/deps.ts') || !existsSync(file)) return new Set()
+  seen.add(file)
+  const text = readFileSync(file, 'utf8')
+  const beside = [...text.matchAll(/from '(\.\.?\/[^']+\.ts)'/g)].map(match =>
+    resolve(file, '..', match[1] ?? ''),
+  )
+  return new Set([
+    ...[...text.matchAll(/\bdeps\.([a-zA-Z]+)/g)].map(match => match[1] ?? ''),
+    ...beside
+      .filter(path => path.startsWith(join(REPOSITORY, 'functions')))
+      .flatMap(path => [...depsUsedBy(path, seen)]),
+  ])
+}
+
+test('a function has every variable that what it uses reads', () => {
+  const variables = variablesOfDeps()
+  expect(variables.get('proposals')).toEqual(new Set(['GOVERNANCE_TABLE']))
+  const missing = ['pipelines', 'api'].flatMap(name =>
+    Object.values(template(stage('dev'), name).findResources('AWS::Lambda::Function')).flatMap(
+      ({ Properties }) => {
+        const { Description, Environment } = Properties as {
+          Description?: string
+          Environment?: { Variables: object }
+        }
+        const entry = Description?.match(/^functions\/(.*)\.ts$/)?.[1]
+        if (entry === undefined) return []
+        const has = new Set(Object.keys(Environment?.Variables ?? {}))
+        if (access[entry]?.chain) has.add(RPC_URLS)
+        const needs = [...depsUsedBy(entryFile(entry))].flatMap(used => [...(variables.get(used) ?? [])])
+        // Of the machines that `deps.machines` knows a function may start only some: each getter fails by its own name.
+        const lacks = [...new Set(needs)].filter(
+          variable => !has.has(variable) && !variable.endsWith('_MACHINE_ARN'),
+        )
+        return lacks.map(variable => `${entry}: ${variable}`)
+      },
+    ),
+  )
+  expect(missing).toEqual([])
+})
