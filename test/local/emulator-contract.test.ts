@@ -3,7 +3,7 @@
  * the gap is closed, and fails when the patch is left out (`EMULATOR_WITHOUT=<patch>`). When a group passes
  * without its patch, a new MiniStack has closed the gap: drop the patch and the group.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -583,14 +583,14 @@ describe('stopped_executions', () => {
           Type: 'Task',
           Resource: 'arn:aws:states:::lambda:invoke',
           Arguments: { FunctionName: name, Payload: { key: '{% $states.context.Execution.Id %}' } },
-          Retry: [{ ErrorEquals: ['States.ALL'], IntervalSeconds: 1, BackoffRate: 1, MaxAttempts: 3 }],
+          Retry: [{ ErrorEquals: ['States.ALL'], IntervalSeconds: 1, BackoffRate: 1, MaxAttempts: 2 }],
           End: true,
         },
       })
       const executionArn = await execute(arn)
       await eventually(() => letter(executionArn))
       await aws.sfn.send(new StopExecutionCommand({ executionArn }))
-      await sleep(4_000)
+      await sleep(3_000)
       expect(await describeExecution(executionArn)).toMatchObject({ status: 'ABORTED' })
       expect(await letter(executionArn)).toMatchObject({ calls: 1 })
     },
@@ -947,7 +947,12 @@ describe('state_snapshots', () => {
           const { Id } = await stack('kept', specStack(openApi({ '/votes/{id}': votes })), OUTPUTS)
           const Item = { key: { S: 'letter' }, value: { S: 'kept' } }
           await aws.dynamodb.send(new PutItemCommand({ TableName: 'letters', Item }))
-          await sleep(5_000)
+          // What was written last is in a snapshot: so is the rest.
+          const snapshot = join(dir, 'killed/state/state/dynamodb.json')
+          await eventually(
+            async () => existsSync(snapshot) && readFileSync(snapshot, 'utf8').includes('"kept"'),
+          )
+          await sleep(200)
           return { KeyId, PublicKey, Id }
         },
         async ({ KeyId, PublicKey, Id }) => {

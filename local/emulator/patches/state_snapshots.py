@@ -60,10 +60,10 @@ def take_snapshots() -> None:
         if not _changed.is_set():
             continue
         _changed.clear()
-        started = time.monotonic()
+        worked = time.thread_time()
         services = app._build_persistence_save_dict()
         write_together({name: read for name, read in services.items() if name not in ONLY_AT_STOP})
-        rest = max(SECONDS_BETWEEN, REST_PER_SECOND_OF_WORK * (time.monotonic() - started))
+        rest = max(SECONDS_BETWEEN, REST_PER_SECOND_OF_WORK * (time.thread_time() - worked))
 
 
 def save(original: Any, services: dict[str, Callable[[], Any]]) -> None:
