@@ -97,8 +97,13 @@ async function main(): Promise<number> {
   }
 }
 
-const played = (home: string) => existsSync(join(home, 'state/played'))
-const seconds = (since: number) => Math.round((Date.now() - since) / 1_000)
+function played(home: string): boolean {
+  return existsSync(join(home, 'state/played'))
+}
+
+function seconds(since: number): number {
+  return Math.round((Date.now() - since) / 1_000)
+}
 
 function aborted(): Promise<null> {
   return new Promise(done => {
