@@ -18,6 +18,8 @@ const MAX_BODY_BYTES = 10 * 1024 * 1024
 const STREAM_TIMEOUT_MS = 16 * 60_000
 /** Each server behind this one decodes a path once more; nobody needs it more often. */
 const MAX_ENCODINGS = 3
+/** How long a caller may go on sending after he was told that it is too much. */
+const LINGER_MS = 2_000
 const PREFLIGHT_MAX_AGE_SECONDS = 86_400
 
 export type EdgeOptions = {
@@ -53,7 +55,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     const match = matches.find(({ route }) => route.method === method)
     if (match === undefined) return methodNotAllowed(request, response, matches)
     const body = await bodyOf(request)
-    if (body === null) return tooLarge(response)
+    if (body === null) return tooLarge(request, response)
     if (match.route.streamed) return stream(match, url, request, response, body)
     const target = new URL(
       `${emulatorUrl}/restapis/${apiId}/${stageName}/_user_request_${url.pathname}${url.search}`,
@@ -82,6 +84,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const server = createServer((request, response) => {
     response.on('error', () => response.destroy())
     answer(request, response).catch(error => {
+      if (request.destroyed && !request.complete) return // the caller hung up
       console.error(error)
       problem(response, 500, {
         code: 'internal',
@@ -133,17 +136,26 @@ function urlOf(target: string | undefined): URL | null {
   }
 }
 
-/** null when it is larger than allowed; the rest of it is not read. */
-async function bodyOf(request: IncomingMessage): Promise<Buffer | null> {
-  if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) return null
-  const chunks: Buffer[] = []
-  let sizeBytes = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    sizeBytes += chunk.length
-    if (sizeBytes > MAX_BODY_BYTES) return null
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
+/** null when it is larger than allowed; the rest of it is let go by. @throws Error when the caller hangs up */
+function bodyOf(request: IncomingMessage): Promise<Buffer | null> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let sizeBytes = 0
+    const giveUp = () => {
+      request.off('data', take)
+      request.resume()
+      resolve(null)
+    }
+    const take = (chunk: Buffer) => {
+      chunks.push(chunk)
+      sizeBytes += chunk.length
+      if (sizeBytes > MAX_BODY_BYTES) giveUp()
+    }
+    request.on('data', take)
+    request.once('end', () => resolve(Buffer.concat(chunks)))
+    request.once('error', reject)
+    if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) giveUp()
+  })
 }
 
 /** The part of API Gateway's proxy event that handlers read. */
@@ -205,11 +217,13 @@ function malformed(response: ServerResponse, detail: string, expected: string) {
   })
 }
 
-function tooLarge(response: ServerResponse) {
+/** The answer goes out while the rest comes in: a connection cut at once would take it away from the caller. */
+function tooLarge(request: IncomingMessage, response: ServerResponse) {
   const facts = {
     code: 'too-large',
     title: 'The request is larger than allowed',
     detail: 'The body is too large',
   }
-  problem(response, 413, { ...facts, expected: `at most ${MAX_BODY_BYTES} bytes` }, { connection: 'close' })
+  problem(response, 413, { ...facts, expected: `at most ${MAX_BODY_BYTES} bytes` })
+  setTimeout(() => request.destroy(), LINGER_MS).unref()
 }
