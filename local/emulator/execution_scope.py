@@ -5,6 +5,7 @@ import threading
 from typing import Any
 
 from ministack.services import stepfunctions
+
 from patching import expect_parameters, wrap
 
 _execution: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar("execution", default=None)

@@ -6,6 +6,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from ministack.services import s3
+
 from patching import after_provisioning, expect, is_true
 
 

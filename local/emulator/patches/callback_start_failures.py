@@ -2,6 +2,7 @@
 until its timeout; on AWS the state fails at once with the Lambda's error."""
 
 from ministack.services import stepfunctions
+
 from patching import rewrite
 
 
@@ -10,9 +11,7 @@ def apply() -> None:
         stepfunctions,
         "_invoke_with_callback",
         (
-            "            _call_lambda(func_ref, lambda_payload)\n"
-            "        except _ExecutionError:\n"
-            "            pass\n",
+            "            _call_lambda(func_ref, lambda_payload)\n        except _ExecutionError:\n            pass\n",
             "            _call_lambda(func_ref, lambda_payload)\n"
             "        except _ExecutionError:\n"
             "            _task_tokens.pop(token, None)\n"

@@ -17,10 +17,11 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import execution_scope
 from ministack import app
 from ministack.core.responses import set_request_account_id, set_request_region
 from ministack.services import stepfunctions
+
+import execution_scope
 from patching import expect_parameters, rewrite, wrap
 
 
@@ -29,7 +30,10 @@ def apply() -> None:
     rewrite(
         stepfunctions,
         "_run_execution",
-        ("    time.sleep(0.15)\n", "    resumed = execution.get('position')\n    if not resumed:\n        time.sleep(0.15)\n"),
+        (
+            "    time.sleep(0.15)\n",
+            "    resumed = execution.get('position')\n    if not resumed:\n        time.sleep(0.15)\n",
+        ),
         (
             '    try:\n        while current_name and execution["status"]',
             "    if resumed:\n"
@@ -50,7 +54,10 @@ def apply() -> None:
     rewrite(
         stepfunctions,
         "_execute_task",
-        ('        ctx["Task"] = {"Token": new_uuid()}\n', "        pass  # each attempt has a token of its own, below\n"),
+        (
+            '        ctx["Task"] = {"Token": new_uuid()}\n',
+            "        pass  # each attempt has a token of its own, below\n",
+        ),
         ("    retry_counts: dict = {}\n", "    retry_counts: dict = _retry_counts(execution, ctx)\n"),
         (
             '        ctx["State"]["RetryCount"] = sum(retry_counts.values())\n',
@@ -67,7 +74,10 @@ def apply() -> None:
             '        "event": evt, "result": None, "error": None, "heartbeat": None}\n',
             '    evt = _register_token(token)["event"]\n',
         ),
-        ("    if func_ref:\n        # For", "    if _was_delivered(token):\n        pass\n    elif func_ref:\n        # For"),
+        (
+            "    if func_ref:\n        # For",
+            "    if _was_delivered(token):\n        pass\n    elif func_ref:\n        # For",
+        ),
         (
             '    timeout = state_def.get("TimeoutSeconds", 99999)\n',
             '    timeout = _note_delivered(token, state_def.get("TimeoutSeconds", 99999))\n',
@@ -163,7 +173,7 @@ def wait_until(original: Any, state_def: dict[str, Any], raw_input: Any, ctx: di
     seconds = wait_seconds(state_def, raw_input, ctx)
     if seconds is None:
         return original(state_def, raw_input, ctx)
-    entered = datetime.fromisoformat(ctx["State"]["EnteredTime"].replace("Z", "+00:00"))
+    entered = datetime.fromisoformat(ctx["State"]["EnteredTime"])
     until = (entered + timedelta(seconds=seconds)).astimezone(UTC)
     rest = {field: value for field, value in state_def.items() if field not in ("Seconds", "SecondsPath")}
     return original({**rest, "Timestamp": until.isoformat().replace("+00:00", "Z")}, raw_input, ctx)
@@ -194,7 +204,9 @@ def then_forget_position(original: Any, execution_arn: str) -> None:
 def then_resume(original: Any) -> None:
     """Runs when the services are restored but the port is not yet open."""
     original()
-    waiting = [prepare(key) for key, execution in list(stepfunctions._executions._data.items()) if is_running(execution)]
+    waiting = [
+        prepare(key) for key, execution in list(stepfunctions._executions._data.items()) if is_running(execution)
+    ]
     if waiting:
         threading.Thread(target=run_when_open, args=(waiting,), daemon=True, name="resume-executions").start()
 
@@ -228,6 +240,4 @@ def run_when_open(waiting: list[tuple[contextvars.Context, str]]) -> None:
             time.sleep(0.05)
     for scope, execution_arn in waiting:
         stepfunctions.logger.info("Execution resumed after a restart: %s", execution_arn)
-        threading.Thread(
-            target=scope.run, args=(stepfunctions._run_execution, execution_arn), daemon=True
-        ).start()
+        threading.Thread(target=scope.run, args=(stepfunctions._run_execution, execution_arn), daemon=True).start()

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from ministack.services import stepfunctions
+
 from patching import rewrite
 
 
@@ -40,6 +41,4 @@ def await_callback(token: str, answered: Any, timeout: float, heartbeat: float |
             return False
         if stepfunctions._task_tokens[token].get("beat", started) + heartbeat <= now:
             stepfunctions._task_tokens.pop(token, None)
-            raise stepfunctions._ExecutionError(
-                "States.HeartbeatTimeout", f"No heartbeat within {heartbeat} seconds"
-            )
+            raise stepfunctions._ExecutionError("States.HeartbeatTimeout", f"No heartbeat within {heartbeat} seconds")

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from ministack.services import stepfunctions
+
 from patching import expect_parameters, wrap
 
 # The API reference: 1 to 80 characters, no white space, brackets, wildcards, special or control characters.

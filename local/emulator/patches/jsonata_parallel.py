@@ -2,6 +2,7 @@
 token. Here the fields work as in other states and each branch has a context of its own."""
 
 from ministack.services import stepfunctions
+
 from patching import rewrite
 
 

@@ -3,6 +3,7 @@
 
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
+
 from patching import expect, rewrite
 
 # Where the Node.js worker reports what a handler rejected with, and what it threw at once.

@@ -2,6 +2,7 @@
 request would never be answered in less. Two milliseconds are enough for a line already written."""
 
 from ministack.core.lambda_runtime import Worker
+
 from patching import expect
 
 FIRST_LINE_WAIT, IDLE_CONFIRM, HARD_CAP = 0.050, 0.005, 0.250

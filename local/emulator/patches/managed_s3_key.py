@@ -4,6 +4,7 @@ assets so into the bucket that it bootstraps."""
 from typing import Any
 
 from ministack.services import s3
+
 from patching import wrap
 
 ALGORITHM = "x-amz-server-side-encryption"

@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 from ministack.services.cloudformation import provisioners
+
 from patching import expect
 
 logger = logging.getLogger("patches")

@@ -8,6 +8,7 @@ from typing import Any
 
 from ministack.services import apigateway_v1 as v1
 from ministack.services.cloudformation import provisioners
+
 from patching import expect, expect_parameters, wrap
 
 REST_API = "AWS::ApiGateway::RestApi"
@@ -70,7 +71,9 @@ def complete(api_id: str, spec: Document) -> None:
         created(v1._put_gateway_response(api_id, response_type, response))
     for method, integration, operation, shared in operations(api_id, spec):
         method["requestParameters"] = required_parameters(spec, [*shared, *(operation.get("parameters") or [])])
-        schema = (((operation.get("requestBody") or {}).get("content") or {}).get("application/json") or {}).get("schema")
+        schema = (((operation.get("requestBody") or {}).get("content") or {}).get("application/json") or {}).get(
+            "schema"
+        )
         if schema:
             name = schema.get("$ref", "").rsplit("/", 1)[-1] or f"Model{len(v1._models[api_id])}"
             if "$ref" not in schema:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ministack.services import scheduler
+
 from patching import expect, rewrite
 
 TICK_SECONDS = 0.25
@@ -25,9 +26,7 @@ def apply() -> None:
     scheduler._with_context = with_context
 
 
-def with_context(
-    target: dict[str, Any], schedule: dict[str, Any], at: float, event: dict[str, Any]
-) -> dict[str, Any]:
+def with_context(target: dict[str, Any], schedule: dict[str, Any], at: float, event: dict[str, Any]) -> dict[str, Any]:
     """The target with its input's context attributes replaced, as the Scheduler user guide lists them."""
     text = target.get("Input")
     if not isinstance(text, str) or "<aws.scheduler." not in text:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ministack.services import apigateway_v1
 from ministack.services.cloudformation import provisioners
+
 from patching import after_provisioning, expect, is_true
 
 VALIDATOR = "AWS::ApiGateway::RequestValidator"

@@ -15,8 +15,9 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-import execution_scope
 from ministack.services import stepfunctions
+
+import execution_scope
 from patching import expect
 
 POLL_SECONDS = 0.25

@@ -5,6 +5,7 @@ creation or update."""
 from typing import Any
 
 from ministack.services import scheduler
+
 from patching import expect, expect_parameters, wrap
 
 

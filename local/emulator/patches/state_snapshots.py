@@ -13,6 +13,7 @@ from typing import Any
 from ministack import app
 from ministack.core import persistence
 from ministack.services import stepfunctions
+
 from patching import expect_parameters, wrap
 
 SECONDS_BETWEEN = 2.0

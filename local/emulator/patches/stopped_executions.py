@@ -3,8 +3,9 @@ included, and a later error turns ABORTED into FAILED. Here it starts no further
 
 from typing import Any
 
-import execution_scope
 from ministack.services import stepfunctions
+
+import execution_scope
 from patching import expect_parameters, wrap
 
 

@@ -5,6 +5,7 @@ route answers 500. Here it invokes the function like the plain URI: the answer a
 from typing import Any
 
 from ministack.services import apigateway_v1
+
 from patching import wrap
 
 

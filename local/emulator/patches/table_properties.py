@@ -4,6 +4,7 @@ them, from both kinds of table resource."""
 from typing import Any
 
 from ministack.services import dynamodb
+
 from patching import after_provisioning, expect, is_true
 
 

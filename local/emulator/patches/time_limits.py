@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ministack.services import stepfunctions
+
 from patching import expect_parameters, wrap
 
 
@@ -31,7 +32,7 @@ def within_limit(original: Any, execution_arn: str) -> None:
     limit = stepfunctions.json.loads(machine["definition"]).get("TimeoutSeconds") if machine else None
     if limit is None:
         return original(execution_arn)
-    started = datetime.fromisoformat(execution["startDate"].replace("Z", "+00:00"))
+    started = datetime.fromisoformat(execution["startDate"])
     left = limit - (datetime.now(UTC) - started).total_seconds()
     scope = contextvars.copy_context()  # account and region of the execution
     timer = threading.Timer(max(0.0, left), scope.run, args=(time_out, execution))
