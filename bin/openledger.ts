@@ -1,0 +1,3 @@
+import { openLedger } from '../cli/program.ts'
+
+process.exitCode = await openLedger(process.argv)

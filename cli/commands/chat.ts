@@ -1,0 +1,43 @@
+import type { Command } from 'commander'
+import { createClient } from '../../api/client.ts'
+import { OpenLedgerError } from '../../domain/errors.ts'
+import { contextOf } from '../context.ts'
+
+/** One question to a served model, streamed. */
+export function chat(program: Command): void {
+  program
+    .command('chat <model> <text>')
+    .description('ask a served model; the API key comes from OPENLEDGER_API_KEY')
+    .option('--max-tokens <n>', 'longest answer in tokens', '256')
+    .option('--temperature <t>', '0 is the likeliest answer', '0')
+    .action(
+      async (
+        model: string,
+        text: string,
+        options: { maxTokens: string; temperature: string },
+        command: Command,
+      ) => {
+        const { profile, show } = contextOf(command)
+        const apiKey = process.env.OPENLEDGER_API_KEY
+        if (apiKey === undefined) {
+          throw new OpenLedgerError('key-missing', 'There is no API key', {
+            expected: 'the environment variable OPENLEDGER_API_KEY',
+          })
+        }
+        const client = createClient({ baseUrl: profile.baseUrl, apiKey })
+        const { json } = command.optsWithGlobals<{ json: boolean }>()
+        let answer = ''
+        for await (const chunk of client.streamChat({
+          model,
+          messages: [{ role: 'user', content: text }],
+          max_tokens: Number(options.maxTokens),
+          temperature: Number(options.temperature),
+        })) {
+          const piece = chunk.choices[0]?.delta.content ?? ''
+          answer += piece
+          if (!json) process.stdout.write(piece)
+        }
+        show({ json: { model, answer }, lines: [''] })
+      },
+    )
+}

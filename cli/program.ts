@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { chat } from './commands/chat.ts'
+import { freeze } from './commands/freeze.ts'
+import { genesis } from './commands/genesis.ts'
+import { importModel } from './commands/import-model.ts'
+import { judge } from './commands/judge.ts'
+import { propose } from './commands/propose.ts'
+import { rehearse } from './commands/rehearse.ts'
+import { review } from './commands/review.ts'
+import { runs } from './commands/runs.ts'
+import { status } from './commands/status.ts'
+import { upload } from './commands/upload.ts'
+import { verify } from './commands/verify.ts'
+import { vote } from './commands/vote.ts'
+import { explain } from './output.ts'
+
+/** The command line. Resolves with the exit code: 0 done, 1 refused or failed, 2 called wrongly. */
+export async function openLedger(argv: readonly string[]): Promise<number> {
+  const program = new Command('openledger')
+    .description(
+      'A community owns the life of an AI model: propose, review, vote, contribute, judge, use, verify.',
+    )
+    .version(version())
+    .option('--profile <name>', 'which deployment: `local`, or .openledger/<name>.json', 'local')
+    .option('--json', 'print what the command found as JSON', false)
+    .exitOverride()
+  const commands = [
+    genesis,
+    status,
+    propose,
+    review,
+    vote,
+    upload,
+    freeze,
+    judge,
+    chat,
+    runs,
+    importModel,
+    rehearse,
+    verify,
+  ]
+  for (const add of commands) add(program)
+  try {
+    await program.parseAsync([...argv])
+    return typeof process.exitCode === 'number' ? process.exitCode : 0
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    explain(error, program.opts<{ json: boolean }>().json)
+    return 1
+  }
+}
+
+function version(): string {
+  const file = new URL('../package.json', import.meta.url)
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
+}
