@@ -63,7 +63,7 @@ export function runBook(client: DynamoDBDocumentClient, table: string): RunBook 
         }),
       )
     },
-    async end(id, { state, endedAt, failure, output }) {
+    async end(id, execution, { state, endedAt, failure, output }) {
       try {
         await client.send(
           new UpdateCommand({
@@ -71,7 +71,7 @@ export function runBook(client: DynamoDBDocumentClient, table: string): RunBook 
             Key: runKey(id),
             UpdateExpression:
               'SET #state = :state, endedAt = :endedAt, failure = :failure, #output = :output',
-            ConditionExpression: '#state = :running',
+            ConditionExpression: '#state = :running AND execution = :execution',
             ExpressionAttributeNames: { '#state': 'state', '#output': 'output' },
             ExpressionAttributeValues: {
               ':state': state,
@@ -79,6 +79,7 @@ export function runBook(client: DynamoDBDocumentClient, table: string): RunBook 
               ':failure': failure,
               ':output': output,
               ':running': 'running',
+              ':execution': execution,
             },
           }),
         )

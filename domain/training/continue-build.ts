@@ -37,7 +37,7 @@ export async function continueBuild(
 ): Promise<Record<string, string>> {
   const goesOn = end.passed || end.machine === 'align'
   if (goesOn) await deps.warrants.succeed(end.proposalId, end.machine, end.execution)
-  await deps.runs.end(end.runId, {
+  await deps.runs.end(end.runId, end.execution, {
     state: end.passed ? 'succeeded' : 'gate-failed',
     endedAt: end.now,
     failure: null,

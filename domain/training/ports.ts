@@ -29,9 +29,10 @@ export type RunBook = {
     limit?: number | undefined
   }): Promise<{ items: Run[]; cursor: string | null }>
   planned(id: Bytes32, checkpointPrefix: string): Promise<void>
-  /** Ends a running run; one that has ended stays as it ended. */
+  /** Ends a running run that `execution` holds; another execution, or a run that has ended, changes nothing. */
   end(
     id: Bytes32,
+    execution: string,
     end: {
       state: Exclude<Run['state'], 'running'>
       endedAt: number

@@ -13,7 +13,10 @@ type Event = {
 /** DynamoDB items are at most 400 kB, and the first lines of a cause are the ones that help. */
 const MAX_CAUSE_CHARACTERS = 4_000
 
-/** Leaves a record of why an execution failed, where an admin and the run's page look for it. */
+/**
+ * Leaves a record of why an execution failed, where an admin and the run's page look for it. Only the execution
+ * that holds a run ends it: one that was refused at its first state says nothing about the run that it named.
+ */
 export const handler = async (event: Event) => {
   const failure = {
     error: event.failure.Error ?? 'unknown',
@@ -23,7 +26,12 @@ export const handler = async (event: Event) => {
   if (/^0x[0-9a-f]{64}$/.test(event.subject)) {
     await deps
       .runs()
-      .end(parseBytes32(event.subject), { state: 'failed', endedAt: Date.now(), failure, output: null })
+      .end(parseBytes32(event.subject), event.execution, {
+        state: 'failed',
+        endedAt: Date.now(),
+        failure,
+        output: null,
+      })
   }
   return failure
 }

@@ -59,9 +59,9 @@ async function aPassedBuild(signer: DigestSigner = memorySigner('warrant key')) 
       get: async (id: string) => runs.get(id) ?? null,
       list: async () => ({ items: [...runs.values()], cursor: null }),
       planned: async () => undefined,
-      end: async (id: string, end: Partial<Run>) => {
+      end: async (id: string, execution: string, end: Partial<Run>) => {
         const run = runs.get(id)
-        if (run?.state === 'running') runs.set(id, { ...run, ...end })
+        if (run?.state === 'running' && run.execution === execution) runs.set(id, { ...run, ...end })
       },
     },
   }
