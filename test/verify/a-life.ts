@@ -4,13 +4,21 @@
  */
 import { createPrivateKey, createPublicKey, sign } from 'node:crypto'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import type { Action, FineTuneInput } from '../../api/schemas/governance.ts'
+import type { Action, FineTuneInput, ProposalDocument, Rules } from '../../api/schemas/governance.ts'
 import type { Lineage } from '../../api/schemas/training.ts'
 import { toEntry } from '../../domain/data/append-leaves.ts'
+import { ballotFile } from '../../domain/governance/ballot-file.ts'
 import { closeVote, shutGates } from '../../domain/governance/close-vote.ts'
+import type { Proposal } from '../../domain/governance/proposal.ts'
 import { makeWarrant, runIdOf } from '../../domain/governance/warrant.ts'
 import { canonicalJson } from '../../domain/protocol/canonical-json.ts'
-import { bytesToDigits, hexToBytes, type Sha256Hex, sha256ToBytes32 } from '../../domain/protocol/hex.ts'
+import {
+  bytesToDigits,
+  hexToBytes,
+  parseHex,
+  type Sha256Hex,
+  sha256ToBytes32,
+} from '../../domain/protocol/hex.ts'
 import { documentId, keccak256Hex, sha256Hex } from '../../domain/protocol/ids.ts'
 import { inclusionProof, levelsReader, root, treeLevels } from '../../domain/protocol/merkle-log.ts'
 import { datasetPart, recordHash, recordSalt, recordsRoot } from '../../domain/protocol/record-hash.ts'
@@ -24,7 +32,7 @@ import {
 } from '../../domain/protocol/signed-note.ts'
 import { hashTypedData, messageToJson, signTypedData } from '../../domain/protocol/typed-data.ts'
 import type { Trust } from '../../verify/index.ts'
-import { addressOf, aStage, memorySigner, walletOf } from '../support/governance-stage.ts'
+import { addressOf, aStage, GOPEN, memorySigner, walletOf } from '../support/governance-stage.ts'
 
 export const digestOf = (name: string): Sha256Hex => sha256Hex(name)
 
@@ -51,14 +59,21 @@ export const aBuild: Action = {
   budgetUsdMicro: 1_000_000,
 }
 
-/** A closed vote with its published ballot file; `votes` are [voter, support, nonce]. */
-export async function aVote(
-  votes: readonly (readonly [string, 0 | 1 | 2, number])[] = [
+/** A closed vote that passed, with its published ballot file; made once, since nothing changes it. */
+export const aVote = () => {
+  passedVote ??= aVoteOf([
     ['alice', 1, 1],
     ['bob', 0, 3],
     ['bob', 2, 7],
     ['carol', 0, 1],
-  ],
+  ])
+  return passedVote
+}
+let passedVote: ReturnType<typeof aVoteOf> | undefined
+
+/** The same for other votes, each [voter, support, nonce]. */
+export async function aVoteOf(
+  votes: readonly (readonly [string, 0 | 1 | 2, number])[],
   action: Action = aBuild,
 ) {
   const stage = aStage()
@@ -191,8 +206,14 @@ export async function aVersion(vote: Awaited<ReturnType<typeof aVote>>, change: 
   return { versionId, lineage, warrant, ballotFile: vote.file, logProof: log.proofAt(2), weightsManifest }
 }
 
-/** A submission of `count` records, half of which were frozen, with everything that a proof is made of. */
-export async function aFrozenSubmission(count = 12) {
+/**
+ * A submission of twelve records, most of which were frozen, with everything that a proof is made of; `lie` is
+ * what a dishonest log says instead.
+ */
+export async function aFrozenSubmission(
+  lie: { submissionLeaf?: Json; manifest?: Json; datasetLeaf?: Json; dev?: 'empty' | 'as train' } = {},
+) {
+  const count = 12
   const { genesis } = aStage()
   const contributor = walletOf('contributor')
   const seed = hexToBytes('5e'.repeat(32))
@@ -204,7 +225,8 @@ export async function aFrozenSubmission(count = 12) {
   const isAccepted = (index: number) => index % 4 !== 3
   const accepted = hashes.filter((_, index) => isAccepted(index))
   const train = datasetPart([...accepted.slice(0, -2), ...others('train', 9)])
-  const dev = datasetPart([accepted.at(-1)!, ...others('dev', 2)])
+  const devHashes = { empty: [], 'as train': train.hashes, honest: [accepted.at(-1)!, ...others('dev', 2)] }
+  const dev = datasetPart(devHashes[lie.dev ?? 'honest'])
   const message = {
     datanetId,
     contributor: addressOf(contributor),
@@ -228,6 +250,7 @@ export async function aFrozenSubmission(count = 12) {
     acceptedRoot: datasetPart(accepted).root,
     refusedRecords: { 'near-copy': count - accepted.length },
     reasons: [],
+    ...lie.submissionLeaf,
   }
   const manifest = {
     schema: 1,
@@ -238,10 +261,11 @@ export async function aFrozenSubmission(count = 12) {
     devRoot: dev.root,
     trainRecords: train.hashes.length,
     devRecords: dev.hashes.length,
+    ...lie.manifest,
   }
   const datasetId = documentId(manifest)
   const { schema: _schema, deploymentId: _deploymentId, ...roots } = manifest
-  const datasetLeaf = { kind: 'frozen-dataset', schema: 1, datasetId, ...roots }
+  const datasetLeaf = { kind: 'frozen-dataset', schema: 1, datasetId, ...roots, ...lie.datasetLeaf }
   const log = await aLog(genesis, [{ kind: 'genesis' }, submissionLeaf, datasetLeaf])
   const proofOf = (index: number) =>
     recordProof({
@@ -277,3 +301,61 @@ export async function aFrozenSubmission(count = 12) {
 
 const others = (name: string, count: number) =>
   Array.from({ length: count }, (_, at) => sha256Hex(`${name} ${at}`))
+
+/**
+ * A ballot file whose signatures all hold although the service broke its own rules: what a dishonest operator,
+ * helped by a proposer, could publish.
+ */
+export async function aDishonestFile(change: {
+  document?: Partial<ProposalDocument>
+  rules?: Record<string, unknown>
+  reviewers?: readonly string[]
+  decision?: string
+  powers?: readonly bigint[]
+  result?: Record<string, unknown>
+}) {
+  const { genesis, documentBy, ballotOf } = aStage()
+  const rules = { ...genesis.rules, ...change.rules } as Rules
+  const document = { ...documentBy('alice', aBuild), rules: documentId(rules), ...change.document }
+  const proposalId = documentId(document)
+  const proposer = addressOf(walletOf('alice'))
+  const signature = await signTypedData(walletOf('alice'), genesis, 'Proposal', {
+    proposalId,
+    proposer,
+    nonce: document.nonce,
+  })
+  const reviews = await Promise.all(
+    (change.reviewers ?? ['governor-1', 'governor-2']).map(async name => {
+      const governor = addressOf(walletOf(name))
+      const message = { proposalId, governor, decision: 1, reasonHash: keccak256Hex('fine'), nonce: 1 }
+      const signed = await signTypedData(walletOf(name), genesis, 'Review', message)
+      const decision = (change.decision ?? 'admit') as 'admit'
+      return { governor, decision, reason: 'fine', nonce: 1, signature: signed, receivedAt: 0 }
+    }),
+  )
+  const powers = change.powers ?? [600n * GOPEN]
+  const ballots = await Promise.all(
+    powers.map(async (powerWei, at) => {
+      const ballot = await ballotOf(proposalId, 'alice', 1, at + 1)
+      return { ...ballot, signature: parseHex(ballot.signature), powerWei, receivedAt: 0 }
+    }),
+  )
+  const forWei = powers.at(-1) ?? 0n
+  const file = ballotFile(genesis, { document, rules, signature } as Proposal, {
+    reviews,
+    snapshot: { number: 1, hash: keccak256Hex('block'), timestamp: 1 },
+    totalSupplyWei: 1_000n * GOPEN,
+    ballots,
+    result: {
+      outcome: 'passed',
+      tally: { againstWei: 0n, forWei, abstainWei: 0n },
+      voters: 1,
+      quorumWei: 250n * GOPEN,
+    },
+  })
+  const trust: Trust = {
+    genesis: { chainId: genesis.chainId, gOpen: genesis.gOpen, deploymentId: genesis.deploymentId },
+    governors: genesis.governors,
+  }
+  return { file, trust, proposalId }
+}

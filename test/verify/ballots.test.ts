@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import { verifyBallots } from '../../verify/index.ts'
 import { GOPEN } from '../support/governance-stage.ts'
-import { aVote, type Json, rewritten, set } from './a-life.ts'
+import { aDishonestFile, aVote, aVoteOf, type Json, rewritten, set } from './a-life.ts'
 
 /** The first thing that is wrong, as a person would read it. */
 const firstWrong = (report: Awaited<ReturnType<typeof verifyBallots>>) => {
@@ -32,7 +32,7 @@ describe('a ballot file', () => {
   })
 
   it('of a defeated vote verifies as defeated', async () => {
-    const { file, trust } = await aVote([
+    const { file, trust } = await aVoteOf([
       ['alice', 0, 1],
       ['bob', 1, 1],
     ])
@@ -42,7 +42,7 @@ describe('a ballot file', () => {
   })
 
   it('without ballots is a defeat for want of a quorum', async () => {
-    const { file, trust } = await aVote([])
+    const { file, trust } = await aVoteOf([])
     const report = await verifyBallots(file, trust)
     expect(report.ok).toBe(true)
     expect(report.checks.at(-1)?.detail).toBe(`defeated: 0 of ${250n * GOPEN} towards the quorum`)
@@ -57,6 +57,10 @@ describe('a ballot file', () => {
     expect(good.notChecked).toHaveLength(1)
     expect(firstWrong(await verifyBallots(file, { ...trust, powerOf: powers(1n) }))).toMatch(
       /^power: the power of /,
+    )
+    const otherSupply = async (voter: string | null) => (voter === null ? 7n : powers(0n)(voter))
+    expect(firstWrong(await verifyBallots(file, { ...trust, powerOf: otherSupply }))).toMatch(
+      /^power: the total supply/,
     )
   })
 
@@ -149,6 +153,9 @@ describe('a ballot file', () => {
     ],
     ['another deployment', change('0.genesis.chainId', 1), /^deployment: the chain id/],
     ['another kind', change('0.kind', 'payout'), /^format: the kind/],
+    ['another schema', change('0.schema', 2), /^format: the schema/],
+    ['another sum against', change('0.result.against', '1'), /^tally: the sum against/],
+    ['another sum of abstentions', change('0.result.abstain', '1'), /^tally: the sum of abstentions/],
     ['a power below zero', change('1.power', '-1'), /^signatures: ballot 1.power should be an amount/],
   ]
 
@@ -179,5 +186,47 @@ describe('a ballot file', () => {
     const { file, trust } = await aVote()
     const report = await verifyBallots(file, { ...trust, fileSha256: '00'.repeat(32) })
     expect(firstWrong(report)).toMatch(/^file: the digest of the file/)
+  })
+
+  it('that the makers below forge would verify without the forgery', async () => {
+    const { file, trust } = await aDishonestFile({})
+    expect(firstWrong(await verifyBallots(file, trust))).toBe('nothing')
+  })
+
+  const dishonest: [string, Parameters<typeof aDishonestFile>[0], RegExp][] = [
+    [
+      'a proposal of another deployment',
+      { document: { deploymentId: `0x${'12'.repeat(32)}` } },
+      /^proposal: the deployment of the proposal/,
+    ],
+    [
+      'a vote longer than its rules say',
+      { rules: { votingPeriodSeconds: 11 } },
+      /^rules: the voting period in seconds/,
+    ],
+    [
+      'an unknown way to count the quorum',
+      { rules: { quorumCounts: 'any' } },
+      /^rules: rules.quorumCounts is any/,
+    ],
+    [
+      'a stranger among the reviewers',
+      { reviewers: ['governor-1', 'mallory'] },
+      /^review: .* is no governor/,
+    ],
+    ['reviews that say something else', { decision: 'maybe' }, /^review: a review says maybe/],
+    ['two powers for one voter', { powers: [1n, 600n * GOPEN] }, /^one ballot per voter: .* has two powers/],
+    ['a voter without power', { powers: [0n] }, /^power: .* has no power/],
+    ['more power than there is', { powers: [1_001n * GOPEN] }, /^power: .* voted, and only/],
+  ]
+  it.each(dishonest)('with %s does not verify, although all is signed', async (_name, forgery, expected) => {
+    const { file, trust } = await aDishonestFile(forgery)
+    expect(firstWrong(await verifyBallots(file, trust))).toMatch(expected)
+  })
+
+  it('of another proposal than the one asked about is refused', async () => {
+    const { file, trust } = await aVote()
+    const report = await verifyBallots(file, { ...trust, proposalId: `0x${'12'.repeat(32)}` })
+    expect(firstWrong(report)).toMatch(/^proposal: the proposal is/)
   })
 })

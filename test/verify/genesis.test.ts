@@ -1,10 +1,10 @@
 import { genesisLeaf } from '../../domain/data/leaves.ts'
 import { readGenesis } from '../../verify/index.ts'
-import { aLog, aVote } from './a-life.ts'
+import { aLog, aVoteOf } from './a-life.ts'
 
 describe('the genesis document', () => {
   const aGenesis = async () => {
-    const { genesis, trust } = await aVote([])
+    const { genesis, trust } = await aVoteOf([])
     const signers = {
       receipt: `0x${'01'.repeat(20)}`,
       warrant: trust.warrantSigner!,

@@ -3,6 +3,7 @@ import { canonicalJson } from '../../domain/protocol/canonical-json.ts'
 import { keccak256Hex, sha256Hex } from '../../domain/protocol/ids.ts'
 import { type AccountState, type PayoutFile, scoresDigest } from '../../domain/protocol/payout-file.ts'
 import { payoutTree, verifyPayoutProof } from '../../domain/protocol/payout-tree.ts'
+import { splitRevenue } from '../../domain/rewards/split-revenue.ts'
 import type { WrittenPayout } from '../../domain/rewards/write-payout-file.ts'
 import { type PayoutExpectations, type Report, verifyPayout } from '../../verify/index.ts'
 import { aStage } from '../support/governance-stage.ts'
@@ -150,6 +151,15 @@ describe('a payout file', () => {
     expect(await wrong({ scoresProof: log.proofAt(2) })).toMatch(/^logged scores: the kind/)
     const elsewhere = await aLog(genesis, [leaves[0]!, { ...leaves[1]!, scoresDigest: sha256Hex('x') }])
     expect(await wrong({ scoresProof: elsewhere.proofAt(1) })).toMatch(/^logged scores: the digest/)
+    const scores = await aLog(genesis, [leaves[0]!, { ...leaves[1]!, period: 2 }])
+    expect(await wrong({ scoresProof: scores.proofAt(1) })).toMatch(/^logged scores: the period/)
+    const lies = { kind: 'scores', period: 2, root: keccak256Hex('x'), total: '1' }
+    for (const [member, lie] of Object.entries(lies)) {
+      const other = await aLog(genesis, [leaves[0]!, { ...leaves[2]!, [member]: lie }])
+      expect(await wrong({ payoutProof: other.proofAt(1) })).toMatch(
+        new RegExp(`^logged payout: the ${member}`),
+      )
+    }
     const otherFile = await aLog(genesis, [leaves[0]!, { ...leaves[2]!, fileSha256: sha256Hex('x') }])
     expect(await wrong({ payoutProof: otherFile.proofAt(1) })).toMatch(/^logged payout: the file/)
   })
@@ -184,6 +194,19 @@ describe('a payout file', () => {
     ['bounds turned round', 'scores.0.lowPpm', 500_000, /^contributors: scores\[0\] has its bounds/],
     ['another weight', 'contributors.weights.0.weight', '1', /^contributors: /],
     ['another share', 'contributors.shares.0.amount', '1', /^contributors: .* of shares/],
+    ['a quality above all', 'scores.0.qualityPpm', 2_000_000, /^contributors: .* above 1,000,000 ppm/],
+    [
+      'a share without a weight',
+      'validators.shares.2',
+      { account: accountOf(10), amount: '0', heldPpm: 200_000 },
+      /^validators: account 3 of shares/,
+    ],
+    [
+      'fewer weights than scores',
+      'scores',
+      aPeriod.scores.slice(0, 1),
+      /^contributors: the number of weights/,
+    ],
     ['another floor', 'qualityFloorPpm', 60_000, /^contributors: .* of weights/],
     ['a judge with more weight', 'validators.weights.0.weight', '6', /^validators: .* of shares/],
     ['another pool', 'pools.contributorsPpm', 600_000, /^pools: the sum/],
@@ -194,6 +217,13 @@ describe('a payout file', () => {
     ['another total', 'total', '1', /^root: the total/],
     ['an earlier period that is not named', 'accounts.0.before.cumulative', '5', /^accounts: the cumulative/],
     ['another kind', 'kind', 'ballots', /^format: the kind/],
+    ['another schema', 'schema', 2, /^format: the schema/],
+    [
+      'reviews out of order',
+      'underReview',
+      [accountOf(2), accountOf(1)],
+      /^accounts: underReview is not sorted/,
+    ],
     ['an amount as a number', 'revenue', 1_000_003, /^pools: revenue should be an amount/],
     ['a negative amount', 'accounts.0.released', '-1', /^accounts: accounts\[0\].released/],
     ['a holding of nothing', 'accounts.0.after.held.0.amount', '0', /^accounts: .* above zero/],
@@ -242,5 +272,65 @@ describe('a payout file', () => {
     const without = aPayout(first, { validatorWeights: aPeriod.validatorWeights.slice(0, 2) }).file
     const shorter = { ...without, accounts: without.accounts.filter(one => one.account !== accountOf(8)) }
     expect(firstWrong(await verify(shorter, expected))).toMatch(/^previous period: .* left out/)
+  })
+
+  it('cannot weigh the reserve otherwise than the scores say', async () => {
+    const scores = [aScore(1, -50_000), aScore(2, -10_000)]
+    const { file } = aPayout(null, { scores })
+    const weights = file.contributors.weights.map(row => ({
+      account: row.account,
+      weight: BigInt(row.weight),
+    }))
+    const { shares, reserve } = splitRevenue(BigInt(file.contributors.amount), weights)
+    const contributors = {
+      ...file.contributors,
+      reserveWeight: '0',
+      shares: shares.map(share => ({
+        account: share.account,
+        amount: String(share.amount),
+        heldPpm: 200_000,
+      })),
+      reserve: String(reserve),
+    }
+    expect(firstWrong(await verify(file))).toBe('nothing')
+    expect(firstWrong(await verify({ ...file, contributors }))).toMatch(
+      /^contributors: the weight of the reserve/,
+    )
+    const other = { ...file, contributors: { ...file.contributors, reserve: '0' } }
+    expect(firstWrong(await verify(other))).toMatch(/^contributors: what the contributors leave/)
+  })
+
+  it('starts a first period from nothing, in accounts and in the reserve', async () => {
+    const { file } = aPayout(null)
+    const reserve = { before: '5', added: file.reserve.added, after: String(BigInt(file.reserve.after) + 5n) }
+    expect(firstWrong(await verify({ ...file, reserve }))).toMatch(/^first period: the reserve before/)
+    const second = { ...aPayout(aPayout(null)).file, previous: null }
+    expect(firstWrong(await verify(second))).toMatch(/^first period: .* from a period that is not named/)
+  })
+
+  it('continues no file of another deployment, contract or order, although its digest is named', async () => {
+    const first = aPayout(null)
+    const second = aPayout(first).file
+    const forged = async (
+      change: Partial<PayoutFile>,
+      named: { period?: number } = {},
+      own: Partial<PayoutFile> = {},
+    ) => {
+      const previousFile = canonicalJson({ ...first.file, ...change })
+      const previous = { period: 1, fileSha256: sha256Hex(previousFile), ...named }
+      return firstWrong(await verify({ ...second, ...own, previous }, { previousFile }))
+    }
+    expect(await forged({})).toBe('nothing')
+    expect(await forged({ genesis: { ...first.file.genesis, chainId: 1 } })).toMatch(
+      /^previous period: the deployment/,
+    )
+    expect(await forged({ rewardClaims: accountOf(7) })).toMatch(/^previous period: the contract/)
+    expect(await forged({}, { period: 0 })).toMatch(/^previous period: the period before/)
+    expect(await forged({ period: 2 }, { period: 2 })).toMatch(/^previous period: period 2 is not before/)
+    const reserve = { before: '0', added: '0', after: '1' }
+    expect(await forged({ reserve })).toMatch(/^previous period: the reserve before/)
+    // An account that the period before does not list cannot bring an amount with it.
+    const accounts = first.file.accounts.slice(1)
+    expect(await forged({ accounts })).toMatch(/^previous period: .* that the period before does not know/)
   })
 })

@@ -76,6 +76,7 @@ describe('a record proof', () => {
       change('dataset.dev', { member: false, left: null, right: null }),
       /^dev: the place of the left neighbor/,
     ],
+    ['another kind', change('kind', 'payout'), /^format: the kind/],
     ['another schema', change('schema', 2), /^format: the schema/],
     ['another chain', change('genesis.chainId', 5), /^deployment: the chain id/],
   ]
@@ -87,6 +88,60 @@ describe('a record proof', () => {
     const report = await verifyRecord(proof, { ...trust, datasetId })
     expect(report.ok).toBe(false)
     expect(firstWrong(report)).toMatch(expected)
+  })
+
+  const lies: [string, Parameters<typeof aFrozenSubmission>[0], RegExp][] = [
+    [
+      'another submission id',
+      { submissionLeaf: { submissionId: `0x${'12'.repeat(32)}` } },
+      /^submission: the id/,
+    ],
+    ['a signature by nobody', { submissionLeaf: { signature: `0x${'00'.repeat(65)}` } }, /^submission: /],
+    [
+      'a dataset of another deployment',
+      { manifest: { deploymentId: `0x${'12'.repeat(32)}` } },
+      /^frozen dataset: the deployment/,
+    ],
+    [
+      'a dataset of another Datanet',
+      { manifest: { datanetId: `0x${'12'.repeat(32)}` } },
+      /^frozen dataset: the Datanet/,
+    ],
+    ['a leaf that freezes nothing', { datasetLeaf: { kind: 'version' } }, /^logged roots: the kind/],
+    [
+      'a leaf of another dataset',
+      { datasetLeaf: { datasetId: `0x${'12'.repeat(32)}` } },
+      /^logged roots: the dataset/,
+    ],
+    [
+      'another train root in the log',
+      { datasetLeaf: { trainRoot: digestOf('x') } },
+      /^logged roots: trainRoot/,
+    ],
+    ['another log size in the log', { datasetLeaf: { logSize: 99 } }, /^logged roots: logSize/],
+  ]
+  it.each(lies)('over a log that holds %s does not verify', async (_name, lie, expected) => {
+    const { proofOf, trust } = await aFrozenSubmission(lie)
+    expect(firstWrong(await verifyRecord(copy(proofOf(0)), trust))).toMatch(expected)
+  })
+
+  it('shows absence from an empty part by the root of nothing', async () => {
+    const { proofOf, trust } = await aFrozenSubmission({ dev: 'empty' })
+    expect(lastDetail(await verifyRecord(copy(proofOf(0)), trust))).toBe('in train of the frozen dataset')
+  })
+
+  it('takes no neighbor that is not in the part, however well it is placed', async () => {
+    const { proofOf, trust } = await aFrozenSubmission()
+    for (const side of ['left', 'right'])
+      for (let index = 0; index < 12; index++) {
+        const proof = copy(proofOf(index))
+        const neighbor = at(proof, 'dataset', 'dev')[side] as Json | null | undefined
+        if (neighbor == null) continue
+        const own = BigInt(`0x${String(proof.recordHash)}`)
+        const closer = (own + (side === 'left' ? -1n : 1n)).toString(16).padStart(64, '0')
+        set(proof, `dataset.dev.${side}.hash`, closer)
+        expect(firstWrong(await verifyRecord(proof, trust))).toMatch(/^dev: the proof leads to/)
+      }
   })
 
   it('does not hide a record that is in a part behind its neighbors, near or far', async () => {

@@ -5,7 +5,7 @@ import { documentId } from '../../domain/protocol/ids.ts'
 import { normalizeSignature } from '../../domain/protocol/typed-data.ts'
 import { type Report, type VersionEvidence, verifyVersion, verifyWarrant } from '../../verify/index.ts'
 import { memorySigner, walletOf } from '../support/governance-stage.ts'
-import { aFineTune, aVersion, aVote, aWarrant, digestOf, rewritten, set } from './a-life.ts'
+import { aFineTune, aVersion, aVote, aVoteOf, aWarrant, digestOf, rewritten, set } from './a-life.ts'
 
 const firstWrong = (report: Report) => {
   const wrong = report.checks.find(check => !check.ok)
@@ -21,7 +21,7 @@ describe('a warrant', () => {
   })
 
   it('does not verify when the vote was defeated', async () => {
-    const vote = await aVote([
+    const vote = await aVoteOf([
       ['alice', 0, 1],
       ['bob', 1, 1],
     ])
@@ -83,7 +83,7 @@ describe('a version', () => {
   })
 
   it('that was made without a passed vote does not verify', async () => {
-    const defeated = await aVote([['carol', 1, 1]])
+    const defeated = await aVoteOf([['carol', 1, 1]])
     const report = await verifyVersion(await aVersion(defeated), defeated.trust)
     expect(firstWrong(report)).toMatch(/^vote passed: /)
   })
