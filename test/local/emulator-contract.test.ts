@@ -570,6 +570,39 @@ describe('time_limits', () => {
   )
 })
 
+describe('retry_delays', () => {
+  test(
+    'a retry waits no longer than its MaxDelaySeconds',
+    async () => {
+      const name = await lambda(
+        'fails-always',
+        `export const handler = async () => { throw new Error('no') }`,
+      )
+      const arn = await machine('backs-off', {
+        Try: {
+          Type: 'Task',
+          Resource: 'arn:aws:states:::lambda:invoke',
+          Arguments: { FunctionName: name },
+          Retry: [
+            {
+              ErrorEquals: ['Error'],
+              IntervalSeconds: 1,
+              BackoffRate: 10,
+              MaxDelaySeconds: 1,
+              MaxAttempts: 2,
+            },
+          ],
+          End: true,
+        },
+      })
+      const { startDate, stopDate } = await run(arn)
+      expect(stopDate!.getTime() - startDate!.getTime()).toBeGreaterThanOrEqual(2_000)
+      expect(stopDate!.getTime() - startDate!.getTime()).toBeLessThan(9_000)
+    },
+    TEST_LIMIT_MS,
+  )
+})
+
 describe('stopped_executions', () => {
   test(
     'a stopped execution stays aborted and calls nothing any more',
