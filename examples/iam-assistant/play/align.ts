@@ -53,7 +53,7 @@ async function judgeRounds(
       stage.say(
         `A round of judging is open: ${round.tasks} tasks for ${round.validators.length} scripted validators`,
       )
-      await Promise.all(people.validators.map(validator => judgeAll(stage, round.id, validator)))
+      await judgeTogether(stage, round.id)
       const seconds = Math.round((Date.now() - startedAt) / 1_000)
       done.set(round.id, { roundId: round.id, purpose: round.purpose, tasks: round.tasks, seconds })
       stage.say(`All ${round.tasks} tasks are judged`)
@@ -73,6 +73,17 @@ async function judgeRounds(
       return { ...figures, agreementPpm, validators }
     }),
   )
+}
+
+/** Two at a time: more would only wake more copies of one function on a small machine. */
+async function judgeTogether(stage: Stage, roundId: string) {
+  const waiting = [...stage.people.validators]
+  const next = async () => {
+    for (let validator = waiting.shift(); validator !== undefined; validator = waiting.shift()) {
+      await judgeAll(stage, roundId, validator)
+    }
+  }
+  await Promise.all([next(), next()])
 }
 
 async function judgeAll(

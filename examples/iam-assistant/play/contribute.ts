@@ -16,11 +16,8 @@ export async function contribute(stage: Stage): Promise<Record<string, unknown>>
   if (governor === undefined || second === undefined) throw new PlayFailed('There are no governors')
   for (const { address } of people.contributors)
     await vouch(session, governor, { account: address, level: 'contributor' })
-  await Promise.all(
-    people.validators.map(({ wallet }) =>
-      vouch(session, second, { account: wallet.address, level: 'validator' }),
-    ),
-  )
+  for (const { wallet } of people.validators)
+    await vouch(session, second, { account: wallet.address, level: 'validator' })
   await until('The Datanet takes submissions', INTAKE_SECONDS, async () => {
     const datanet = await session.client.call('getDatanet', { params: { id: datanetId } })
     return datanet.takesSubmissions ? true : undefined
@@ -37,11 +34,9 @@ export async function contribute(stage: Stage): Promise<Record<string, unknown>>
     const { submissionId } = await upload(session, wallet, { datanetId, jsonl, license: LICENSE })
     submissions[who] = submissionId
   }
-  await Promise.all(
-    people.contributors.map((person, index) =>
-      send(`honest-${index + 1}`, person, material.honest[index] ?? []),
-    ),
-  )
+  for (const [index, person] of people.contributors.entries()) {
+    await send(`honest-${index + 1}`, person, material.honest[index] ?? [])
+  }
   await send('careless', people.careless, material.careless)
   await decided(stage, submissions)
   // The copier waits until there is something to copy.

@@ -57,26 +57,28 @@ export async function passProposal(
   return end
 }
 
+/**
+ * Each holder votes, the largest twice: first against, then for, and the second counts. One after the other: on a
+ * small machine a warm function answers seven ballots sooner than seven cold ones answer one each.
+ */
 async function castAll(stage: Stage, proposalId: string) {
   const { session, people } = stage
   const [first] = people.holders
-  // Until the chain has finalized the snapshot the service answers "try again"; then everybody votes at once.
-  if (first !== undefined) {
-    await until('The snapshot is final', SLACK_SECONDS, async () => {
-      const seen = await refusalOf(() => vote(session, first, { proposalId, choice: 'against' }))
-      if (seen === 'accepted') return true
-      if (seen === 'unavailable') return undefined
-      throw new PlayFailed(`A ballot was refused: ${seen}`)
-    })
+  if (first !== undefined) await castWhenFinal(() => vote(session, first, { proposalId, choice: 'against' }))
+  for (const [index, holder] of people.holders.entries()) {
+    const choice = index === 5 ? 'abstain' : index === 6 ? 'against' : 'for'
+    await castWhenFinal(() => vote(session, holder, { proposalId, choice }))
   }
-  await Promise.all(
-    people.holders.map((holder, index) =>
-      vote(session, holder, {
-        proposalId,
-        choice: index === 5 ? 'abstain' : index === 6 ? 'against' : 'for',
-      }),
-    ),
-  )
+}
+
+/** Until the chain has finalized the snapshot the service answers "try again". */
+function castWhenFinal(cast: () => Promise<unknown>): Promise<true> {
+  return until('The snapshot is final', SLACK_SECONDS, async () => {
+    const seen = await refusalOf(cast)
+    if (seen === 'accepted') return true
+    if (seen === 'unavailable') return undefined
+    throw new PlayFailed(`A ballot was refused: ${seen}`)
+  })
 }
 
 /** A ballot in a holder's name that somebody else signed. */
