@@ -3,6 +3,7 @@ import * as alignment from './schemas/alignment.ts'
 import { address, bytes32, idParams, pageQuery, receipt, sha256 } from './schemas/common.ts'
 import * as data from './schemas/data.ts'
 import * as governance from './schemas/governance.ts'
+import * as rewards from './schemas/rewards.ts'
 import * as serving from './schemas/serving.ts'
 import * as training from './schemas/training.ts'
 
@@ -314,6 +315,35 @@ export const routes = {
     params: idParams,
     body: alignment.submitJudgment,
     response: alignment.submitJudgmentAnswer,
+  },
+  listPayouts: {
+    method: 'GET',
+    path: '/v1/datanets/{id}/payouts',
+    handler: 'rewards/list-payouts',
+    summary: 'Settled periods of a Datanet, newest first: revenue, shares and the rule behind each.',
+    auth: 'none',
+    params: idParams,
+    query: pageQuery,
+    response: rewards.payoutList,
+  },
+  requestSettlement: {
+    method: 'POST',
+    path: '/v1/datanets/{id}/settlements',
+    handler: 'rewards/request-settlement',
+    summary: 'Settle a period now (rehearsal stages only), or ask how far its settlement is.',
+    auth: 'none',
+    params: idParams,
+    body: rewards.settlePeriod,
+    response: rewards.settlePeriodAnswer,
+  },
+  getRewards: {
+    method: 'GET',
+    path: '/v1/accounts/{address}/rewards',
+    handler: 'rewards/get-rewards',
+    summary: 'What an account earned and why, what is held, and the proof to claim with.',
+    auth: 'none',
+    params: z.strictObject({ address }),
+    response: rewards.accountRewards,
   },
   listModels: {
     method: 'GET',

@@ -6,6 +6,7 @@ import { SageMakerRuntimeClient } from '@aws-sdk/client-sagemaker-runtime'
 import { SchedulerClient } from '@aws-sdk/client-scheduler'
 import { SFNClient } from '@aws-sdk/client-sfn'
 import { deposits } from '../adapters/chain/deposits.ts'
+import { rewardClaims } from '../adapters/chain/reward-claims.ts'
 import { votingToken } from '../adapters/chain/voting-token.ts'
 import { roundBook } from '../adapters/dynamo/alignment-table.ts'
 import { recordBook } from '../adapters/dynamo/copy-index.ts'
@@ -14,6 +15,7 @@ import { documentClient } from '../adapters/dynamo/document-client.ts'
 import { ballotBook, powerCache, proposalBook, warrantBook } from '../adapters/dynamo/governance-table.ts'
 import { logBook } from '../adapters/dynamo/log-table.ts'
 import { pause } from '../adapters/dynamo/pause.ts'
+import { measurementBook, settlementBook } from '../adapters/dynamo/rewards-table.ts'
 import { activityBook, aliasBook, keyBook, usageBook } from '../adapters/dynamo/serving-table.ts'
 import { baselineBook, runBook, versionBook } from '../adapters/dynamo/training-table.ts'
 import { eventBus } from '../adapters/eventbridge/event-bus.ts'
@@ -28,6 +30,7 @@ import { servedModel } from '../adapters/sagemaker/served-model.ts'
 import { closeSchedule } from '../adapters/scheduler/close-schedule.ts'
 import { executedStates } from '../adapters/sfn/execution-history.ts'
 import { machineStarter } from '../adapters/sfn/machines.ts'
+import { settlementStarter } from '../adapters/sfn/settlement-starter.ts'
 import { succeedTask } from '../adapters/sfn/succeed-task.ts'
 import { rules as rulesSchema } from '../api/schemas/governance.ts'
 import { appendLeaves } from '../domain/data/append-leaves.ts'
@@ -40,6 +43,7 @@ import { rulePresets } from '../domain/governance/rules.ts'
 import type { WarrantedMachine } from '../domain/governance/warrant.ts'
 import { parseAddress, parseBytes32 } from '../domain/protocol/hex.ts'
 import { verifierKey } from '../domain/protocol/signed-note.ts'
+import type { RewardClaims } from '../domain/rewards/ports.ts'
 import type { ServingProfile } from '../domain/serving/plan-release.ts'
 import { parsePrices } from '../domain/serving/price.ts'
 import type { Recipe } from '../domain/training/recipe.ts'
@@ -213,6 +217,19 @@ export const deps = {
   executedStates: once(() => (machine: WarrantedMachine, execution: string) => {
     const arn = variable(`${machine.toUpperCase().replace('-', '_')}_MACHINE_ARN`)
     return executedStates(sfn(), `${arn.replace(':stateMachine:', ':execution:')}:${execution}`)
+  }),
+
+  settlements: once(() => settlementBook(dynamo(), variable('REWARDS_TABLE'))),
+  measurements: once(() => measurementBook(dynamo(), variable('REWARDS_TABLE'))),
+  settlementStarter: once(() => settlementStarter(sfn(), variable('SETTLE_PAYOUTS_MACHINE_ARN'))),
+  rewardClaims: once((): RewardClaims => {
+    const facts = genesisVariable()
+    return rewardClaims({
+      rpcUrls: facts.rpcUrls,
+      chainId: facts.chainId,
+      rewardClaims: parseAddress(facts.rewardClaims),
+      settler: () => deps.payoutSigner(),
+    })
   }),
 
   apiKeys: once(() => keyBook(dynamo(), variable('SERVING_TABLE'))),

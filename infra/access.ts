@@ -248,6 +248,56 @@ export const access: Readonly<Record<string, Access>> = {
     memoryMb: 1769,
   },
 
+  // -- rewards ---------------------------------------------------------------------------------------------------
+  'rewards/list-payouts': {
+    tables: { rewards: 'read' },
+    buckets: { public: 'read' },
+    modelPrices: true,
+  },
+  'rewards/get-rewards': { tables: { rewards: 'read' }, chain: true },
+  'rewards/request-settlement': {
+    tables: { rewards: 'read' },
+    start: ['settle-payouts'],
+    modelPrices: true,
+  },
+  // by schedule
+  'rewards/settle-due-periods': {
+    tables: { rewards: 'read', serving: 'read' },
+    start: ['settle-payouts'],
+    modelPrices: true,
+    timeoutSeconds: 60,
+  },
+  // settle-payouts
+  'rewards/plan-settlement': {
+    tables: { data: 'read', rewards: 'read', serving: 'write', training: 'read' },
+    buckets: { artifacts: 'read', data: 'read', public: 'read' },
+    chain: true,
+    modelPrices: true,
+    modelProfiles: true,
+    timeoutSeconds: 120,
+  },
+  'rewards/settle-period': {
+    tables: {
+      alignment: 'read',
+      data: 'read',
+      log: 'write',
+      rewards: 'write',
+      serving: 'read',
+      training: 'read',
+    },
+    buckets: { artifacts: 'read', public: 'write' },
+    events: 'put',
+    chain: true,
+    timeoutSeconds: 900,
+    memoryMb: 1769,
+  },
+  'rewards/propose-root': {
+    tables: { log: 'read', rewards: 'write' },
+    sign: ['payout'],
+    chain: true,
+    timeoutSeconds: 180,
+  },
+
   // -- serving ---------------------------------------------------------------------------------------------------
   'serving/list-models': { tables: { serving: 'read' } },
   'serving/create-key': { tables: { serving: 'write' }, chain: true },
