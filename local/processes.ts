@@ -27,7 +27,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** How long a group may take to end after SIGTERM before it is killed, unless the caller says otherwise. */
-export const DEFAULT_GRACE_MS = 5_000
+const DEFAULT_GRACE_MS = 5_000
 /** How often a group that is ending is looked at: short beside the shortest stop (anvil, 20 ms). */
 const POLL_MS = 25
 /** After SIGKILL only the kernel's own work is left. */

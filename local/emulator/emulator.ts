@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { type Exit, spawnGroup } from '../processes.ts'
 
 /** It is ready in under a second; a cold disk or a busy machine may take much longer. */
@@ -18,6 +19,7 @@ const POLL_MS = 50
 const LOG_TAIL_LINES = 20
 
 const HERE = import.meta.dirname
+const SHIM = fileURLToPath(new URL('./awslambda_shim.cjs', import.meta.url))
 const NODE_MODULES = resolve(HERE, '../../node_modules')
 
 export type EmulatorOptions = {
@@ -112,7 +114,7 @@ function environment(options: EmulatorOptions, temporary: string, instance: stri
     PATH: [join(NODE_MODULES, '.bin'), '/usr/local/bin', '/usr/bin', '/bin'].join(delimiter),
     NODE_PATH: join(temporary, 'node_modules'),
     // DEP0169: the worker's own use of url.parse would be in every function's log.
-    NODE_OPTIONS: `--require ${JSON.stringify(join(HERE, 'awslambda_shim.cjs'))} --disable-warning=DEP0169`,
+    NODE_OPTIONS: `--require ${JSON.stringify(SHIM)} --disable-warning=DEP0169`,
     HOME: join(temporary, 'home'), // no ~/.aws
     TMPDIR: temporary,
     LANG: 'C.UTF-8',
