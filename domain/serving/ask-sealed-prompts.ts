@@ -79,18 +79,23 @@ export function parseSealedSet(bytes: Uint8Array | null, key: string): SealedPro
   })
 }
 
-/** Which job's answers belong to a version, and which of the systems in them it is. */
-export function evaluationOf(lineage: Lineage): { key: string; system: GradedAnswer['system'] } {
-  const job = lineage.jobs.findLast(({ program }) => program === 'evaluate')
-  if (job === undefined) {
-    throw new OpenLedgerError('not-found', 'The version was made without an evaluation', {
-      expected: 'a job of the program evaluate in its lineage',
-    })
-  }
-  return {
-    key: `runs/${lineage.runId}/${job.name}/output/model/answers.jsonl`,
-    system: lineage.kind === 'align' ? 'aligned' : 'tuned',
-  }
+/** An evaluation's names for the model that a run made; the others are what it was compared with. */
+const OWN_SYSTEMS: readonly string[] = ['tuned', 'aligned']
+
+/** Where the answers lie that the evaluation of a version wrote down. @throws OpenLedgerError not-found */
+export function evaluationKey({ jobs, runId }: Pick<Lineage, 'jobs' | 'runId'>): string {
+  const job = jobs.findLast(({ program }) => program === 'evaluate')
+  if (job !== undefined) return `runs/${runId}/${job.name}/output/model/answers.jsonl`
+  throw new OpenLedgerError('not-found', 'The version was made without an evaluation', {
+    expected: 'a job of the program evaluate in its lineage',
+  })
+}
+
+/** The version's own answers, by item. */
+export function ownAnswers(answers: readonly GradedAnswer[]): ReadonlyMap<string, string> {
+  return new Map(
+    answers.filter(({ system }) => OWN_SYSTEMS.includes(system)).map(({ id, answer }) => [id, answer]),
+  )
 }
 
 function spread<T>(items: readonly T[]): T[] {

@@ -1,7 +1,12 @@
 import { releaseInput } from '../../api/schemas/governance.ts'
 import { OpenLedgerError } from '../../domain/errors.ts'
 import { parseBytes32 } from '../../domain/protocol/hex.ts'
-import { askSealedPrompts, evaluationOf, parseSealedSet } from '../../domain/serving/ask-sealed-prompts.ts'
+import {
+  askSealedPrompts,
+  evaluationKey,
+  ownAnswers,
+  parseSealedSet,
+} from '../../domain/serving/ask-sealed-prompts.ts'
 import { parseGradedAnswers } from '../../domain/training/answers.ts'
 import { jobSettings, parseRecipe } from '../../domain/training/recipe.ts'
 import { deps } from '../deps.ts'
@@ -25,19 +30,17 @@ export const handler = async (event: Event) => {
     throw new OpenLedgerError('not-found', 'The Datanet or the version is not there', { seen: versionId })
   }
   const { lineage } = version
-  const evaluation = evaluationOf(lineage)
+  const answersKey = evaluationKey(lineage)
   const sealedKey = `sealed/${datanet.terms.sealedSet.digest}.jsonl`
   const recipe = parseRecipe(await deps.artifacts().get(`recipes/${lineage.recipe}.json`), lineage.recipe)
-  const answers = parseGradedAnswers(await deps.artifacts().get(evaluation.key), evaluation.key)
+  const answers = parseGradedAnswers(await deps.artifacts().get(answersKey), answersKey)
   const result = await askSealedPrompts(
     { model: deps.servedModel() },
     {
       target: event,
       model: alias,
       prompts: parseSealedSet(await deps.artifacts().get(sealedKey), sealedKey),
-      answers: new Map(
-        answers.filter(({ system }) => system === evaluation.system).map(({ id, answer }) => [id, answer]),
-      ),
+      answers: ownAnswers(answers),
       maxTokens: Number(jobSettings(recipe, 'evaluate')['max-new-tokens'] ?? DEFAULT_MAX_NEW_TOKENS),
       signal: AbortSignal.timeout(TIME_MS),
     },

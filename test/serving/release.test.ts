@@ -15,6 +15,7 @@ import type { Bytes32 } from '../../domain/protocol/hex.ts'
 import { documentDigest } from '../../domain/protocol/ids.ts'
 import { handler as logGenesis } from '../../functions/data/log-genesis.ts'
 import { deps } from '../../functions/deps.ts'
+import { handler as listModels } from '../../functions/serving/list-models.ts'
 import { zip } from '../local/emulator-zip.ts'
 import { eventually } from '../local/sagemaker-stage.ts'
 import { callRoute } from '../support/call-route.ts'
@@ -224,6 +225,10 @@ describe('a release', () => {
       current: { version, warrantId: hashOf('warrant one'), modelProfile: 'tiny' },
     })
     expect(await components()).toEqual([alias?.current.component])
+    const { body } = await callRoute(listModels)
+    expect(body.data).toEqual([
+      expect.objectContaining({ id: 'iam', version, previous_version: null, owned_by: datanetId }),
+    ])
     const leaf = {
       kind: 'alias-moved',
       schema: 1,
