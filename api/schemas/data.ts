@@ -6,7 +6,7 @@ import { datanetTerms } from './governance.ts'
 const countsByCode = z.record(z.string(), z.int())
 const reason = z.object({ code: z.string(), expected: z.string(), seen: z.string() })
 
-export const submissionState = z.enum([
+const submissionState = z.enum([
   'registered',
   'expired',
   'in-intake',
@@ -15,7 +15,6 @@ export const submissionState = z.enum([
   'rejected',
   'quarantined',
 ])
-export type SubmissionState = z.infer<typeof submissionState>
 
 export const datanetView = z.object({
   id: bytes32,
@@ -42,7 +41,7 @@ export const vouchAccount = z.strictObject({
   nonce,
   signature,
 })
-export const vouchView = z.object({
+const vouchView = z.object({
   governor: address,
   level: z.int(),
   nonce,
@@ -76,7 +75,7 @@ export const registerSubmission = z.strictObject({
 })
 export type RegisterSubmission = z.infer<typeof registerSubmission>
 
-export const uploadTicket = z.object({
+const uploadTicket = z.object({
   method: z.literal('PUT'),
   url: z.string(),
   /** All of them are part of the signature: send them exactly. */
@@ -126,7 +125,6 @@ export const submissionView = submissionSummary.extend({
   /** Path of the proof that the outcome is in the log; null before. */
   proof: z.string().nullable(),
 })
-export type SubmissionView = z.infer<typeof submissionView>
 
 export const frozenDatasetView = z.object({
   id: bytes32,
@@ -165,7 +163,6 @@ export const leafProof = z.object({
   /** The signed head (C2SP signed-note of a tlog-checkpoint). */
   checkpoint: z.string(),
 })
-export type LeafProofView = z.infer<typeof leafProof>
 export const consistencyProof = z.object({ first: z.int(), second: z.int(), proof: z.array(sha256) })
 export const checkpoint = z.object({
   origin: z.string(),

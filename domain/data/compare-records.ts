@@ -141,7 +141,7 @@ async function keepBatch(
 }
 
 /** Decides lines in order, each against the store and against those before it in the batch. */
-export function decideBatch(
+function decideBatch(
   submission: Submission,
   lines: readonly Judged[],
   view: CopyView,

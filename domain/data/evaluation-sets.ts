@@ -5,7 +5,7 @@ import type { ObjectStore } from './ports.ts'
 import { normalizeText } from './words.ts'
 
 /** Evaluation sets, put there by the operator; their digests are in the log before intake opens. */
-export const evaluationSetKey = (digest: string) => `sealed/${digest}.jsonl`
+const evaluationSetKey = (digest: string) => `sealed/${digest}.jsonl`
 
 /** The sets that nobody may train on. */
 const digestsOf = (terms: DatanetTerms) => [terms.sealedSet.digest, terms.usefulnessSet.digest]

@@ -63,7 +63,7 @@ export type DatanetCounts = {
   readonly refusedRecords: Readonly<Record<string, number>>
 }
 
-export type Page = { readonly cursor?: string | undefined; readonly limit?: number | undefined }
+type Page = { readonly cursor?: string | undefined; readonly limit?: number | undefined }
 
 export type SubmissionBook = {
   /** Gives a new submission the next sequence of its Datanet; one that is known stays as it is. */

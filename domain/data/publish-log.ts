@@ -18,7 +18,7 @@ import type { LogBook, MessageSigner, ObjectStore, PublishedHead } from './ports
 
 /** Everything below the log's prefix is as C2SP tlog-tiles names it. */
 export const logKey = (path: string) => `log/${path}`
-export const CHECKPOINT_KEY = logKey('checkpoint')
+const CHECKPOINT_KEY = logKey('checkpoint')
 const OCTETS = 'application/octet-stream'
 const TEXT = 'text/plain; charset=utf-8'
 

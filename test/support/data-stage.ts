@@ -19,10 +19,7 @@ import { addressOf, aStage, walletOf } from './governance-stage.ts'
 /** The data area on the test's emulator, by its handlers. Call `startTestAws()` first. */
 
 const { genesis } = aStage()
-export const sealed = evaluationSet([
-  'Which name has the sealed thing?',
-  'And which has the other sealed thing?',
-])
+const sealed = evaluationSet(['Which name has the sealed thing?', 'And which has the other sealed thing?'])
 export const usefulness = evaluationSet(['What is the useful thing called?'])
 /** What Lambda tells a function of its time. */
 export const unhurried = { getRemainingTimeInMillis: () => 900_000 } as never

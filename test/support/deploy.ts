@@ -28,7 +28,9 @@ export async function deployFunctions(entries: readonly string[]): Promise<Recor
     format: 'esm',
     outExtension: { '.js': '.mjs' },
     mainFields: ['module', 'main'],
-    banner: { js: "import{createRequire as makeRequire}from'node:module';const require=makeRequire(import.meta.url)" },
+    banner: {
+      js: "import{createRequire as makeRequire}from'node:module';const require=makeRequire(import.meta.url)",
+    },
     logLevel: 'warning',
   })
   const lambda = new LambdaClient({})
