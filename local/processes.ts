@@ -47,7 +47,7 @@ export type SpawnGroupOptions = {
   logFile: string
   /** Where the record of what is running is kept. */
   runDir: string
-  /** What the guard grants between SIGTERM and SIGKILL when the parent is gone. */
+  /** What is granted between SIGTERM and SIGKILL when the parent is gone. @default 5000 */
   guardGraceMs?: number
   /**
    * Who is told by SIGTERM: everybody, or the leader alone, when it has to save what it knows before its
@@ -76,6 +76,8 @@ type ProcessRecord = {
   /** The leader's start time as the system tells it (clock ticks since boot on Linux). */
   startTicks: string
   terminate: 'group' | 'leader'
+  /** Milliseconds between SIGTERM and SIGKILL. */
+  graceMs: number
   /** Who started it: while that process lives, the group is in use and no leftover. */
   owner: { pid: number; startTicks: string }
 }
@@ -147,7 +149,7 @@ export function spawnGroup(options: SpawnGroupOptions): ProcessGroup {
   guard.stdin?.on('error', () => {})
   guard.on('error', () => {})
   guard.unref()
-  writeRecord(runDir, { name, pid, startTicks, terminate, owner: ownIdentity() })
+  writeRecord(runDir, { name, pid, startTicks, terminate, graceMs: guardGraceMs, owner: ownIdentity() })
 
   const go = leader.stdio[3] as NodeJS.WritableStream
   go.on('error', () => {}) // the leader was killed before it read: its exit tells
@@ -188,7 +190,7 @@ export type Leftovers = {
  * Ends what an earlier run left behind (its parent and its guard were killed), and removes stale records.
  * Groups whose starter is another living process are left alone and named.
  */
-export async function endLeftovers(runDir: string, graceMs = DEFAULT_GRACE_MS): Promise<Leftovers> {
+export async function endLeftovers(runDir: string): Promise<Leftovers> {
   const result: Leftovers = { ended: [], inUse: [] }
   await Promise.all(
     readRecords(runDir).map(async ({ file, record }) => {
@@ -203,7 +205,7 @@ export async function endLeftovers(runDir: string, graceMs = DEFAULT_GRACE_MS): 
       const leaderTicks = startTicksOf(record.pid)
       const isOurs = leaderTicks === undefined ? lives(-record.pid) : leaderTicks === record.startTicks
       if (isOurs) {
-        await end(record.pid, record.terminate, graceMs)
+        await end(record.pid, record.terminate, record.graceMs)
         result.ended.push(record.name)
       }
       rmSync(file, { force: true })

@@ -180,7 +180,7 @@ describe('when the parent is killed by kill -9', () => {
     await eventually(() => !alive(parent.pid!))
     await sleep(100)
     expect(alive(leader)).toBe(true)
-    expect(await endLeftovers(dir, 200)).toEqual({ ended: ['leader'], inUse: [] })
+    expect(await endLeftovers(dir)).toEqual({ ended: ['leader'], inUse: [] })
     expect([alive(leader), alive(worker)]).toEqual([false, false])
     expect(records()).toEqual([])
   })
