@@ -39,9 +39,9 @@ const genesisFacts = z.strictObject({
 })
 
 const modelPrice = z.strictObject({
-  /** Base units of the stage's token for a thousand tokens. */
-  promptPerThousandWei: baseUnits,
-  completionPerThousandWei: baseUnits,
+  /** Base units of the stage's token for a million tokens. */
+  promptPerMillionWei: baseUnits,
+  completionPerMillionWei: baseUnits,
 })
 
 const stageFile = z.strictObject({

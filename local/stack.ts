@@ -177,7 +177,7 @@ async function writeConfig(
     modelPrices: Object.fromEntries(
       profiles.map(name => [
         name,
-        { promptPerThousandWei: '1000000000000000', completionPerThousandWei: '4000000000000000' },
+        { promptPerMillionWei: '1000000000000000000', completionPerMillionWei: '4000000000000000000' },
       ]),
     ),
     logRetentionDays: 7,

@@ -120,7 +120,7 @@ const localStage = {
     rules: 'rehearsal',
   },
   modelProfiles: ['cpu-135m'],
-  modelPrices: { 'cpu-135m': { promptPerThousandWei: '1000', completionPerThousandWei: '2000' } },
+  modelPrices: { 'cpu-135m': { promptPerMillionWei: '1000000', completionPerMillionWei: '2000000' } },
   logRetentionDays: 7,
   throttle: { requestsPerSecond: 1_000, burst: 2_000 },
 }
