@@ -57,4 +57,3 @@ export const roundView = z.object({
   /** Krippendorff's alpha among the validators that scoring keeps, in ppm; null where it is undefined. */
   agreementPpm: z.int().nullable(),
 })
-export type RoundView = z.infer<typeof roundView>

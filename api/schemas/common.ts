@@ -53,4 +53,3 @@ export const receipt = z.object({
   signer: address,
   signature,
 })
-export type Receipt = z.infer<typeof receipt>

@@ -123,7 +123,6 @@ export const action = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('text'), input: z.strictObject({}), ...budget }),
 ])
 export type Action = z.infer<typeof action>
-export type ActionType = Action['type']
 
 /** The canonical JSON of this document is what the proposer signs; its keccak256 is the proposal's id. */
 export const proposalDocument = z.strictObject({

@@ -75,6 +75,3 @@ export type RoundBook = {
   ): Promise<'judged' | 'judged-before' | 'round-closed'>
   close(roundId: Bytes32, scores: RoundScoresSummary): Promise<void>
 }
-
-/** Accounts that governors vouched for as validators. */
-export type ValidatorRegister = { validators(): Promise<Address[]> }

@@ -36,8 +36,7 @@ export async function iamActions(): Promise<IamAction[]> {
 
 export const requestFor = (action: IamAction) => `${action.service}: ${action.need}`
 export const nameOf = (action: IamAction) => `${action.service}:${action.action}`
-/** The two styles in which contributors write: the second also says what kind of access the action gives. */
-export const plainAnswer = nameOf
+/** The second style in which contributors write; the first is the name alone. It also says what the access does. */
 export const answerWithLevel = (action: IamAction) => `${nameOf(action)} (${action.level})`
 
 const STOP_WORDS = new Set(

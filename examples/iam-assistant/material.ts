@@ -1,11 +1,4 @@
-import {
-  answerWithLevel,
-  type IamAction,
-  iamActions,
-  nameOf,
-  plainAnswer,
-  requestFor,
-} from './iam-actions.ts'
+import { answerWithLevel, type IamAction, iamActions, nameOf, requestFor } from './iam-actions.ts'
 import { seededOrder } from './seeded-order.ts'
 
 /** Fixed before anything was trained; changing it changes every split. */
@@ -150,7 +143,7 @@ const asked = (action: IamAction) => ({
 
 const inEitherStyle = (action: IamAction, at: number): PlayRecord => ({
   instruction: requestFor(action),
-  output: at % 2 === 0 ? plainAnswer(action) : answerWithLevel(action),
+  output: at % 2 === 0 ? nameOf(action) : answerWithLevel(action),
   group: action.service,
 })
 
