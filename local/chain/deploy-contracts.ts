@@ -65,7 +65,10 @@ export async function deployContracts(options: DeployContractsOptions): Promise<
 
 const NO_SETTLER = `0x${'0'.repeat(40)}`
 
-/** Names the account that proposes payout roots; once a chain. Throws when another one is named already. */
+/**
+ * Gives the account that proposes payout roots gas for it, and names it, once a chain. Throws when another one is
+ * named already.
+ */
 export async function initializeSettler(
   chain: { rpcUrl: string; rewardClaims: string },
   settler: string,
@@ -74,7 +77,12 @@ export async function initializeSettler(
     const claims = new Contract(chain.rewardClaims, artifact('RewardClaims').abi, treasurer)
     const named = String(await claims.getFunction('settler')())
     if (named.toLowerCase() === settler.toLowerCase()) return
-    await (await claims.getFunction('initializeSettler')(settler)).wait()
+    const nonce = await treasurer.getNonce()
+    const sent = [
+      await treasurer.sendTransaction({ to: settler, value: GIFT_WEI, nonce }),
+      await claims.getFunction('initializeSettler')(settler, { nonce: nonce + 1 }),
+    ]
+    await Promise.all(sent.map(transaction => transaction.wait()))
   })
 }
 
