@@ -170,6 +170,48 @@ describe('the score of a validator', () => {
     expect(lazy?.weightPpm).toBeLessThan(1_000_000)
   })
 
+  it('is not made surer by three answers to one glance', () => {
+    const { verdicts, gold } = simulateRound({ ...A_MIX, pairs: 40 }, 6)
+    const byEthics = <T extends { question: string }>(items: readonly T[]) =>
+      items.filter(({ question }) => question === 'ethics')
+    const threefold = <T extends { question: string }>(items: readonly T[]) =>
+      byEthics(items).flatMap(item => QUESTIONS.map(question => ({ ...item, question })))
+    const once = scoreValidators(byEthics(verdicts), byEthics(gold)).validators
+    const thrice = scoreValidators(threefold(verdicts), threefold(gold)).validators
+    const width = ({ skill }: (typeof once)[number]) => skill.highPpm - skill.lowPpm
+    // Were they three trials, the bounds would be narrower by the root of three (0.58).
+    for (const [at, score] of once.entries()) expect(width(thrice[at]!) / width(score)).toBeGreaterThan(0.9)
+  })
+
+  it('is looked at again without the noise: three who agree on made-up verdicts fool the first look only', () => {
+    const mix = PUBLISHED_MIXES['three who agree on made-up verdicts']!
+    for (const seed of [8, 9, 16]) {
+      const { verdicts, gold } = simulateRound(mix, seed)
+      const colluding = scoreValidators(verdicts, gold).validators.slice(5)
+      expect(colluding.map(({ standing, weightPpm }) => ({ standing, weightPpm }))).toEqual(
+        Array(3).fill({ standing: 'dropped', weightPpm: 0 }),
+      )
+    }
+  })
+
+  it('decides whose agreement counts: guessers do not lower it', () => {
+    const { verdicts, gold } = simulateRound(A_MIX, 7)
+    const isGold = new Set(gold.map(({ pairId }) => pairId))
+    const units = Map.groupBy(
+      verdicts.filter(({ pairId }) => !isGold.has(pairId)),
+      ({ question, pairId }) => `${question} ${pairId}`,
+    )
+    const among = (count: number) =>
+      krippendorffAlpha(
+        [...units.values()].map(unit =>
+          unit.filter(({ validator }) => Number(BigInt(validator)) <= count).map(({ choice }) => choice),
+        ),
+      )!
+    const { alphaPpm } = scoreValidators(verdicts, gold)
+    expect(alphaPpm.all! / 1e6).toBeCloseTo(among(5), 5)
+    expect(alphaPpm.all! / 1e6).toBeGreaterThan(among(8) + 0.2)
+  })
+
   it('is unproven, not dropped, for an honest one who judged three tasks', () => {
     const { verdicts, gold } = simulateRound(A_MIX, 4)
     const three = new Set(

@@ -149,6 +149,29 @@ describe('rows of an upload', () => {
     expect(lines[3]).toMatchObject({ index: 3 })
   })
 
+  it('may not begin with a byte order mark further down either', async () => {
+    expect(codes(await parse(`${lineOf()}\n\ufeff${lineOf({ output: 'Lyon' })}`))).toEqual([
+      'ok',
+      'invalid-json',
+    ])
+  })
+
+  it('survive a source that reads every chunk into the same buffer', async () => {
+    const bytes = bytesOf([lineOf(), lineOf({ output: 'Lyon' }), lineOf({ output: 'Nice' })].join('\n'))
+    const buffer = new Uint8Array(7)
+    async function* reused() {
+      for (let from = 0; from < bytes.length; from += buffer.length) {
+        const piece = bytes.subarray(from, from + buffer.length)
+        buffer.set(piece)
+        yield buffer.subarray(0, piece.length)
+      }
+    }
+    const outputs: string[] = []
+    for await (const line of parseRecords(reused(), 'instruction'))
+      if (line.ok && 'output' in line.record) outputs.push(line.record.output)
+    expect(outputs).toEqual(['Paris', 'Lyon', 'Nice'])
+  })
+
   it('with a literal backslash-u0000 in the text are fine', async () => {
     expect(codes(await parse(lineOf({ output: 'write \\u0000 for NUL' })))).toEqual(['ok'])
   })

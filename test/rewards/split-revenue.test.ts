@@ -100,6 +100,8 @@ describe('a split', () => {
     // Exact shares 1.5, 3.75, 4.75: two units are left, for the last and the middle one.
     expect(amounts(10n, weigh(6, 15, 19))).toEqual([1n, 4n, 5n])
     expect(amounts(0n, weigh(1, 2))).toEqual([0n, 0n])
+    // The reserve is before every account.
+    expect(splitRevenue(1n, weigh(1), 1n)).toMatchObject({ shares: [{ amount: 0n }], reserve: 1n })
   })
 
   it('of nobody’s work goes to the reserve', () => {
