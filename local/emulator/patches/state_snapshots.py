@@ -19,10 +19,16 @@ from patching import expect_parameters, wrap
 SECONDS_BETWEEN = 2.0
 # A snapshot holds the interpreter's lock: at most a twentieth of the time.
 REST_PER_SECOND_OF_WORK = 20
-READ_ATTEMPTS = 10
+# The waits in between add up to 1.3 seconds.
+READ_ATTEMPTS = 7
 # They grow with every call and are only read by people: saved at a clean stop.
 ONLY_AT_STOP = {"cloudwatch", "cloudwatch_logs"}
 READING = ("Get", "List", "Describe", "Query", "Scan", "BatchGet", "TransactGet", "Head", "ReceiveMessage", "Select")
+
+
+class Changing(Exception):
+    """A service's state could not be read as a whole."""
+
 
 _changed = threading.Event()
 _saving = threading.Lock()
@@ -63,47 +69,62 @@ def take_snapshots() -> None:
         _changed.clear()
         worked = time.thread_time()
         services = app._build_persistence_save_dict()
-        write_together({name: read for name, read in services.items() if name not in ONLY_AT_STOP})
+        try:
+            write_together({name: read for name, read in services.items() if name not in ONLY_AT_STOP})
+        except Changing as error:
+            # All or nothing: the snapshot of last time stays, and the next one holds what changed.
+            persistence.logger.info("No snapshot: %s", error)
+            _changed.set()
         rest = max(SECONDS_BETWEEN, REST_PER_SECOND_OF_WORK * (time.thread_time() - worked))
 
 
 def save(original: Any, services: dict[str, Callable[[], Any]]) -> None:
-    """The save at a clean stop."""
-    write_together(services)
+    """The save at a clean stop: together where possible, else all that can be read."""
+    try:
+        write_together(services)
+    except Changing:
+        for name, read in services.items():
+            try:
+                write_together({name: read})
+            except Changing as error:
+                persistence.logger.error("Not saved: %s", error)
 
 
 def write_together(services: dict[str, Callable[[], Any]]) -> None:
+    """Writes each service beside its file of last time, then puts all files in place."""
     if not persistence.PERSIST_STATE:
         return
     with _saving:
+        states = {name: read_unchanging(name, read) for name, read in services.items()}
         os.makedirs(persistence.STATE_DIR, exist_ok=True)
-        written = [path for name, read in services.items() if (path := write_aside(name, read))]
-        for path in written:
+        files = {
+            os.path.join(persistence.STATE_DIR, f"{name}.json"): text
+            for name, state in states.items()
+            if (text := as_file(name, state)) is not None
+        }
+        for path, text in files.items():
+            with open(f"{path}.new", "w") as file:
+                file.write(text)
+        for path in files:
             os.replace(f"{path}.new", path)
 
 
-def write_aside(name: str, read: Callable[[], Any]) -> str | None:
-    """Writes one service beside its file of last time; None when there is nothing to save."""
-    state = read_unchanging(name, read)
+def as_file(name: str, state: Any) -> str | None:
+    """None for a service that could not be loaded or holds what JSON cannot: its file stays."""
     if state is None:
         return None
-    path = os.path.join(persistence.STATE_DIR, f"{name}.json")
     content = {"__ministack_format__": persistence._state_format_version(name), "payload": state}
     try:
-        text = json.dumps(content, default=persistence._json_default)
+        return json.dumps(content, default=persistence._json_default)
     except (TypeError, ValueError) as error:
-        persistence.logger.error("State of %s cannot be saved: %s", name, error)
+        persistence.logger.error("Not saved: %s: %s", name, error)
         return None
-    with open(f"{path}.new", "w") as file:
-        file.write(text)
-    return path
 
 
 def read_unchanging(name: str, read: Callable[[], Any]) -> Any:
-    for _ in range(READ_ATTEMPTS):
+    for attempt in range(READ_ATTEMPTS):
         try:
             return read()
         except RuntimeError:  # a dictionary changed while it was copied
-            time.sleep(0.01)
-    persistence.logger.error("State of %s could not be read: it changes all the time", name)
-    return None
+            time.sleep(0.01 * 2**attempt)
+    raise Changing(f"{name} changes all the time")
