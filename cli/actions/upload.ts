@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import { readUpload } from '../../domain/data/read-upload.ts'
+import { INTAKE_LIMITS } from '../../domain/data/record-profile.ts'
 import { OpenLedgerError } from '../../domain/errors.ts'
-import { type Bytes32, parseBytes32, parseSha256Hex, sha256ToBytes32 } from '../../domain/protocol/hex.ts'
-import { keccak256Hex, sha256Hex } from '../../domain/protocol/ids.ts'
-import { recordHash, recordSalt, recordsRoot } from '../../domain/protocol/record-hash.ts'
+import { type Bytes32, parseBytes32, sha256ToBytes32 } from '../../domain/protocol/hex.ts'
+import { keccak256Hex } from '../../domain/protocol/ids.ts'
 import { signTypedData } from '../../domain/protocol/typed-data.ts'
 import { addressOf, nextNonce, type Session, type Signer } from './session.ts'
 
@@ -18,18 +19,19 @@ export async function signManifest(
   signer: Signer,
   input: { datanetId: Bytes32; jsonl: string; license: string },
 ) {
-  const lines = input.jsonl.split('\n').filter(line => line !== '')
-  if (lines.length === 0)
-    throw new OpenLedgerError('malformed', 'There is no record to upload', { expected: 'JSON Lines' })
-  const seed = randomBytes(32)
-  const hashes = lines.map((line, index) => recordHash(recordSalt(seed, index), JSON.parse(line)))
+  const seed = randomBytes(32).toString('hex')
   const bytes = new TextEncoder().encode(input.jsonl)
+  const { whole, ...facts } = await readUpload([bytes], 'instruction', INTAKE_LIMITS, seed)
+  const [reason] = whole
+  if (reason !== undefined || facts.recordCount === 0) {
+    throw new OpenLedgerError('malformed', 'This cannot be uploaded as it is', {
+      expected: reason?.expected ?? 'JSON Lines with at least one record',
+      seen: reason?.seen ?? 'nothing',
+    })
+  }
   const manifest = {
+    ...facts,
     contributor: addressOf(signer),
-    objectDigest: sha256Hex(bytes),
-    sizeBytes: bytes.byteLength,
-    recordCount: lines.length,
-    recordsRoot: recordsRoot(hashes),
     license: input.license,
     nonce: nextNonce(),
   }
@@ -37,7 +39,7 @@ export async function signManifest(
   const signature = await signTypedData(signer, session.bound, 'Submission', {
     ...manifest,
     datanetId: input.datanetId,
-    objectDigest: sha256ToBytes32(parseSha256Hex(manifest.objectDigest)),
+    objectDigest: sha256ToBytes32(manifest.objectDigest),
     recordsRoot: sha256ToBytes32(manifest.recordsRoot),
     consent: keccak256Hex(CONSENT),
     deadline,
@@ -46,7 +48,7 @@ export async function signManifest(
     ...manifest,
     consent: CONSENT,
     deadline: new Date(deadline).toISOString(),
-    seed: seed.toString('hex'),
+    seed,
     signature,
   }
   return { body, bytes }
