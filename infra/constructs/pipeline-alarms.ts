@@ -3,10 +3,10 @@ import type { Construct } from 'constructs'
 import type { StageConfig } from '../config.ts'
 import type { FoundationStack } from '../stacks/foundation.ts'
 import { Alarms } from './alarms.ts'
+import type { Chore } from './chore.ts'
 import type { FailureRecorder } from './failure-recorder.ts'
 import type { LogPublisher } from './log-publisher.ts'
 import type { Machine } from './machine.ts'
-import type { ModelSleeper } from './model-sleeper.ts'
 
 export type PipelineAlarmsProps = {
   readonly config: StageConfig
@@ -14,7 +14,7 @@ export type PipelineAlarmsProps = {
   readonly machines: readonly Machine[]
   readonly recorder: FailureRecorder
   readonly publisher: LogPublisher
-  readonly sleeper: ModelSleeper
+  readonly chores: readonly Chore[]
 }
 
 /** The protocol promises a minute; five leave room for one failed attempt and CloudWatch's own delay. */
@@ -41,11 +41,8 @@ export class PipelineAlarms extends Alarms {
     )
     this.whenNotEmpty('FailuresLost', props.recorder.deadLetters, 'A failed execution left no record')
     this.whenNotEmpty('PublishFailed', props.publisher.deadLetters, 'The log could not be published')
-    this.whenNotEmpty(
-      'SleepFailed',
-      props.sleeper.deadLetters,
-      'An idle model could not be put to sleep and costs money',
-    )
+    for (const chore of props.chores)
+      this.whenNotEmpty(`${chore.node.id}Failed`, chore.deadLetters, chore.failure)
     const { publisher } = props.publisher
     this.when('LogPublisherSilent', {
       says: `The log's publisher has not run for ${LOG_UNSIGNED_MINUTES} minutes: appended leaves have no signed head`,

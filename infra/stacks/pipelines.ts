@@ -1,13 +1,13 @@
 import { readdirSync } from 'node:fs'
-import { Stack, type StackProps } from 'aws-cdk-lib'
+import { Duration, Stack, type StackProps } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
 import type { StageConfig } from '../config.ts'
 import { AreaFunctions } from '../constructs/area-functions.ts'
+import { Chore } from '../constructs/chore.ts'
 import { FailureRecorder } from '../constructs/failure-recorder.ts'
 import { JobRole } from '../constructs/job-role.ts'
 import { LogPublisher } from '../constructs/log-publisher.ts'
 import { MACHINE_FILES, Machine } from '../constructs/machine.ts'
-import { ModelSleeper } from '../constructs/model-sleeper.ts'
 import { PipelineAlarms } from '../constructs/pipeline-alarms.ts'
 import { UploadIntake } from '../constructs/upload-intake.ts'
 import type { FoundationStack } from './foundation.ts'
@@ -47,8 +47,22 @@ export class PipelinesStack extends Stack {
     const recorder = new FailureRecorder(this, 'FailureRecorder', { functions, machines })
     new UploadIntake(this, 'UploadIntake', { functions, queue: foundation.uploadQueue })
     const publisher = new LogPublisher(this, 'LogPublisher', { functions, bus: foundation.bus })
-    const sleeper = new ModelSleeper(this, 'ModelSleeper', { functions })
-    new PipelineAlarms(this, 'Alarms', { config, foundation, machines, recorder, publisher, sleeper })
+    const chores = [
+      new Chore(this, 'ModelSleeper', {
+        functions,
+        entry: 'serving/sleep-idle-models',
+        // Idle times are minutes (config/model-profiles): looking more often would save nothing.
+        every: Duration.minutes(5),
+        failure: 'An idle model could not be put to sleep and costs money',
+      }),
+      new Chore(this, 'PeriodSettler', {
+        functions,
+        entry: 'rewards/settle-due-periods',
+        every: Duration.minutes(10),
+        failure: 'A payout period that is over could not be settled',
+      }),
+    ]
+    new PipelineAlarms(this, 'Alarms', { config, foundation, machines, recorder, publisher, chores })
   }
 }
 
