@@ -1,6 +1,7 @@
 /** The ballot file of docs/protocol.md section 8: who may decide, who signed what, and what follows. */
 import { gunzip, keccak256, sha256, toHex, utf8ToBytes } from './bytes.ts'
 import { documentId, parseCanonicalText } from './canonical-json.ts'
+import { checkLogProof } from './log-proof.ts'
 import { type Report, same, verification } from './report.ts'
 import {
   asAddress,
@@ -43,6 +44,8 @@ export interface BallotExpectations extends Trust {
   /** SHA-256 of the file as a result or a warrant names it. */
   readonly fileSha256?: string
   readonly proposalId?: string
+  /** Proof of the log's `vote` leaf. */
+  readonly voteProof?: unknown
   /**
    * `getPastVotes(voter, opensAt)` of gOPEN at the file's block, in base units, read by the caller from a chain
    * that it trusts; and the total supply when `voter` is null.
@@ -259,6 +262,17 @@ export async function readBallots(
       }
       return `${outcome}: ${present} of ${quorum} towards the quorum`
     })
+
+    if (expected.voteProof !== undefined) {
+      const { leaf } = checkLogProof(list, 'log', expected.voteProof, { ...expected, genesis: domain })
+      list.check('log leaf', () => {
+        same('the kind of the leaf', 'vote', leaf.kind)
+        same('the proposal in the log', proposal.id, leaf.proposalId)
+        same('the ballot file in the log', digest, leaf.ballotFile)
+        same('the outcome in the log', asText(tally.result.outcome, 'result.outcome'), leaf.outcome)
+        return `logged as ${String(leaf.outcome)}`
+      })
+    } else list.notChecked.push('that the vote is in the log: no proof was given')
   })
   return { report, ballots: report.ok ? ballots : undefined }
 }

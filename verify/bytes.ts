@@ -3,7 +3,7 @@ import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js'
 import { keccak_256 } from '@noble/hashes/sha3.js'
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js'
 
-export { concatBytes, utf8ToBytes }
+export { utf8ToBytes }
 
 /** Lower-case hex without 0x. */
 export const toHex = bytesToHex

@@ -1,5 +1,5 @@
 /** Merkle trees of docs/protocol.md sections 6, 9 and 12 (RFC 6962 hashes, OpenZeppelin trees), on their own. */
-import { compareBytes, equalBytes, fromHex, keccak256, sha256, toHex } from './bytes.ts'
+import { compareBytes, fromHex, keccak256, sha256, toHex } from './bytes.ts'
 
 export const leafHash = (entry: Uint8Array): Uint8Array => sha256(Uint8Array.of(0), entry)
 const nodeHash = (left: Uint8Array, right: Uint8Array) => sha256(Uint8Array.of(1), left, right)
@@ -8,7 +8,7 @@ const nodeHash = (left: Uint8Array, right: Uint8Array) => sha256(Uint8Array.of(1
  * The root to which an RFC 6962 inclusion proof leads. Walks down from the tree's shape to know each side,
  * instead of up over bits, so that this is a second way and not a copy. @throws Error when the length is wrong
  */
-export function rootFromInclusion(
+function rootFromInclusion(
   hash: Uint8Array,
   index: number,
   size: number,
@@ -75,10 +75,4 @@ export function payoutRoot(leaves: readonly Uint8Array[]): string {
   const heap: Uint8Array[] = [...new Array<Uint8Array>(nodes.length - 1), ...nodes]
   for (let at = nodes.length - 2; at >= 0; at--) heap[at] = pairHash(heap[2 * at + 1]!, heap[2 * at + 2]!)
   return `0x${toHex(heap[0]!)}`
-}
-
-/** True if the proof leads from the payout leaf to the root. */
-export function isPayoutProof(leaf: Uint8Array, proof: readonly string[], root: string): boolean {
-  const found = proof.reduce((hash, sibling) => pairHash(hash, fromHex(sibling)), leaf)
-  return equalBytes(found, fromHex(root))
 }

@@ -1,7 +1,7 @@
 /** The payout file of docs/protocol.md section 12, computed again from scores and weights to the last unit. */
 import { sha256, toHex, utf8ToBytes } from './bytes.ts'
 import { canonical, documentDigest, parseCanonicalText } from './canonical-json.ts'
-import { checkLogProof } from './log-proof.ts'
+import { checkLogProof, logHeadDigest } from './log-proof.ts'
 import { payoutLeaf, payoutRoot } from './merkle.ts'
 import {
   type AccountRow,
@@ -42,6 +42,7 @@ export interface PayoutExpectations extends Trust {
     readonly fundedOf?: bigint
     readonly root?: string
     readonly total?: bigint
+    readonly logHead?: string
   }
 }
 
@@ -297,7 +298,7 @@ export async function verifyPayout(text: string, expected: PayoutExpectations = 
     if (expected.payoutProof === undefined)
       list.notChecked.push('that the payout is in the log: no proof was given')
     else {
-      const { leaf } = checkLogProof(list, 'payout in the log', expected.payoutProof, trust)
+      const { leaf, head } = checkLogProof(list, 'payout in the log', expected.payoutProof, trust)
       list.check('logged payout', () => {
         same('the kind of the leaf', 'payout', leaf.kind)
         same('the period', file.period, leaf.period)
@@ -306,6 +307,10 @@ export async function verifyPayout(text: string, expected: PayoutExpectations = 
         same('the file in the log', digestOf(text), leaf.fileSha256)
         return asText(leaf.fileSha256, 'leaf.fileSha256')
       })
+      const { logHead } = expected.onChain ?? {}
+      if (logHead !== undefined && logHead === logHeadDigest(head))
+        list.check('anchored head', () => `the head of size ${head.size} is the one on chain`)
+      else list.notChecked.push('that the head on chain covers this payout: the proof is under another head')
     }
     list.notChecked.push('the scores and penalties themselves: they hold until somebody measures or appeals')
   })

@@ -37,7 +37,7 @@ export function documentDigest(document: unknown): Sha256Hex {
 }
 
 /** SageMaker, EventBridge Scheduler and Step Functions share 63 as the shortest limit on names. */
-export const MAX_RESOURCE_NAME_LENGTH = 63
+const MAX_RESOURCE_NAME_LENGTH = 63
 /** 80 bits of the id: no two proposals of a deployment meet by chance, and nobody can aim for it cheaply. */
 const ID_DIGITS_IN_NAME = 20
 

@@ -209,7 +209,7 @@ const isEqual = (left: Hash, right: Hash) => compareBytes(left, right) === 0
 const isSize = (n: number) => Number.isSafeInteger(n) && n >= 0
 
 /** The root that an inclusion proof leads to, or undefined if its length is wrong (RFC 9162, 2.1.3.2). */
-export function rootFromInclusion(
+function rootFromInclusion(
   hash: Hash,
   index: number,
   size: number,

@@ -17,7 +17,7 @@ export type ScoreRow = {
   readonly originalityPpm: number
 }
 export type WeightRow = { readonly account: Address; readonly weight: string }
-export type ShareRow = {
+type ShareRow = {
   readonly account: Address
   readonly amount: string
   /** The file's `heldPpm`, or 1_000_000 where all of it waits for evidence. */

@@ -11,7 +11,7 @@ import { sha256 } from './ids.ts'
 import { type Hash, levelsReader, type NodeReader, root, treeLevels } from './merkle-log.ts'
 
 /** The seed that the contributor's client draws for a submission, in bytes. */
-export const SEED_BYTES = 32
+const SEED_BYTES = 32
 const RECORD_PREFIX = Uint8Array.of(0)
 
 /**

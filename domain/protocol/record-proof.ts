@@ -22,14 +22,14 @@ export type LogProof = {
 }
 
 /** A record hash's place in a tree of record hashes. */
-export type Place = {
+type Place = {
   readonly position: number
   readonly size: number
   readonly proof: readonly Sha256Hex[]
 }
 type Neighbor = { readonly hash: Sha256Hex; readonly position: number; readonly proof: readonly Sha256Hex[] }
 /** Proven membership in a part, or proven absence by the two neighbors in sorted order. */
-export type Membership =
+type Membership =
   | { readonly member: true; readonly position: number; readonly proof: readonly Sha256Hex[] }
   | { readonly member: false; readonly left: Neighbor | null; readonly right: Neighbor | null }
 
@@ -60,7 +60,7 @@ export type RecordProof = {
 const toDigits = (hashes: readonly Hash[]) => hashes.map(hash => bytesToDigits(hash) as Sha256Hex)
 
 /** Place of a hash in the tree over `hashes` in their order. @throws OpenLedgerError not-found */
-export function placeOf(hash: Sha256Hex, hashes: readonly Sha256Hex[]): Place {
+function placeOf(hash: Sha256Hex, hashes: readonly Sha256Hex[]): Place {
   const position = hashes.indexOf(hash)
   if (position < 0) throw new OpenLedgerError('not-found', 'the record is not in this list', { seen: hash })
   const node = levelsReader(treeLevels(hashes.map(hexToBytes)))
@@ -68,7 +68,7 @@ export function placeOf(hash: Sha256Hex, hashes: readonly Sha256Hex[]): Place {
 }
 
 /** Membership or absence of a hash in a part. */
-export function membershipIn(part: DatasetPart, hash: Sha256Hex): Membership {
+function membershipIn(part: DatasetPart, hash: Sha256Hex): Membership {
   const size = part.hashes.length
   const proofAt = (position: number) => toDigits(inclusionProof(position, size, part.node))
   // First position whose hash is not below: binary search, lower-case hex sorts as bytes do.

@@ -24,7 +24,7 @@ export interface NoteKey {
   readonly publicKey: Uint8Array
 }
 
-export interface NoteSignature {
+interface NoteSignature {
   readonly name: string
   /** 4 bytes. */
   readonly keyId: Uint8Array
@@ -59,7 +59,7 @@ function requireKeyName(name: string): void {
 }
 
 /** SHA-256(name || 0x0A || 0x01 || public key), first 4 bytes. */
-export function noteKeyId(key: NoteKey): Uint8Array {
+function noteKeyId(key: NoteKey): Uint8Array {
   const name = new TextEncoder().encode(key.name)
   return sha256(name, Uint8Array.of(0x0a, ED25519_TYPE), key.publicKey).slice(0, KEY_ID_BYTES)
 }
@@ -140,7 +140,7 @@ export async function signNote(
 const ED25519_SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
 
 /** True if this is the key's Ed25519 signature (RFC 8032) over the message. */
-export function verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+function verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (publicKey.length !== ED25519_KEY_BYTES || signature.length !== ED25519_SIGNATURE_BYTES) return false
   const key = createPublicKey({
     key: Buffer.concat([ED25519_SPKI_PREFIX, publicKey]),

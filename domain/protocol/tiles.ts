@@ -23,7 +23,7 @@ export interface Tile {
 }
 
 /** Tile index as path elements: 1234067 becomes x001/x234/067. */
-export function tileIndexPath(index: number): string {
+function tileIndexPath(index: number): string {
   const groups = [String(index % 1000).padStart(3, '0')]
   for (let rest = Math.floor(index / 1000); rest > 0; rest = Math.floor(rest / 1000))
     groups.unshift(`x${String(rest % 1000).padStart(3, '0')}`)

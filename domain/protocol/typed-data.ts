@@ -11,7 +11,6 @@ import type { JsonValue } from './canonical-json.ts'
 import {
   type Address,
   type Bytes32,
-  bytesToHex,
   concatBytes,
   type Hex,
   hexToBytes,
@@ -160,7 +159,6 @@ export type Message<N extends TypeName> = {
 
 /** OpenZeppelin Governor's numbers. */
 export const SUPPORT = { against: 0, for: 1, abstain: 2 } as const
-export type Support = (typeof SUPPORT)[keyof typeof SUPPORT]
 export const REVIEW_DECISION = { reject: 0, admit: 1 } as const
 
 /** EIP-712: the domain's own type, in the standard's field order. Some wallets refuse a payload without it. */
@@ -418,9 +416,4 @@ export async function signTypedData<N extends TypeName>(
     messageToJson(type, message),
   )
   return normalizeSignature(signature)
-}
-
-/** 32 bytes as hex: a digest that KMS or a contract returned. */
-export function digestHex(bytes: Uint8Array): Bytes32 {
-  return parseBytes32(bytesToHex(bytes))
 }

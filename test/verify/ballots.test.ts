@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import { verifyBallots } from '../../verify/index.ts'
 import { GOPEN } from '../support/governance-stage.ts'
-import { aDishonestFile, aVote, aVoteOf, type Json, rewritten, set } from './a-life.ts'
+import { aDishonestFile, aLog, aVote, aVoteOf, type Json, rewritten, set } from './a-life.ts'
 
 /** The first thing that is wrong, as a person would read it. */
 const firstWrong = (report: Awaited<ReturnType<typeof verifyBallots>>) => {
@@ -28,7 +28,7 @@ describe('a ballot file', () => {
       'outcome',
     ])
     expect(report.checks.at(-1)?.detail).toMatch(/^passed: /)
-    expect(report.notChecked).toHaveLength(2)
+    expect(report.notChecked).toHaveLength(3)
   })
 
   it('of a defeated vote verifies as defeated', async () => {
@@ -54,7 +54,7 @@ describe('a ballot file', () => {
       voter === null ? 1_000n * GOPEN : (stage.powers.get(voter as never) ?? 0n) + extra
     const good = await verifyBallots(file, { ...trust, powerOf: powers(0n) })
     expect(good.ok).toBe(true)
-    expect(good.notChecked).toHaveLength(1)
+    expect(good.notChecked).toHaveLength(2)
     expect(firstWrong(await verifyBallots(file, { ...trust, powerOf: powers(1n) }))).toMatch(
       /^power: the power of /,
     )
@@ -68,7 +68,7 @@ describe('a ballot file', () => {
     const { file } = await aVote()
     const report = await verifyBallots(file)
     expect(report.ok).toBe(true)
-    expect(report.notChecked).toHaveLength(4)
+    expect(report.notChecked).toHaveLength(5)
   })
 
   const change = (path: string, value: unknown) => (lines: Json[]) => {
@@ -228,5 +228,26 @@ describe('a ballot file', () => {
     const { file, trust } = await aVote()
     const report = await verifyBallots(file, { ...trust, proposalId: `0x${'12'.repeat(32)}` })
     expect(firstWrong(report)).toMatch(/^proposal: the proposal is/)
+  })
+
+  it('is found in the log by the leaf of its vote, with this digest and outcome', async () => {
+    const { file, trust, proposal, result, genesis } = await aVote()
+    const leaf = {
+      kind: 'vote',
+      proposalId: proposal.id,
+      outcome: result.outcome,
+      ballotFile: result.ballotFile.sha256,
+    }
+    const verify = async (change: Json) => {
+      const log = await aLog(genesis, [{ kind: 'genesis' }, { ...leaf, ...change }])
+      return verifyBallots(file, { ...trust, voteProof: log.proofAt(1) })
+    }
+    const report = await verify({})
+    expect(report.ok).toBe(true)
+    expect(report.notChecked).not.toContain('that the vote is in the log: no proof was given')
+    expect(firstWrong(await verify({ kind: 'version' }))).toMatch(/^log leaf: the kind/)
+    expect(firstWrong(await verify({ proposalId: '0x' }))).toMatch(/^log leaf: the proposal/)
+    expect(firstWrong(await verify({ ballotFile: 'x' }))).toMatch(/^log leaf: the ballot file/)
+    expect(firstWrong(await verify({ outcome: 'disputed' }))).toMatch(/^log leaf: the outcome/)
   })
 })

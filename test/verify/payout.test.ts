@@ -133,13 +133,22 @@ describe('a payout file', () => {
       },
     ]
     const log = await aLog(genesis, leaves)
-    const onChain = { fundedOf: aPeriod.revenue, root: file.root!, total: BigInt(file.total) }
+    const logHead = `0x${sha256Hex(log.body)}`
+    const onChain = { fundedOf: aPeriod.revenue, root: file.root!, total: BigInt(file.total), logHead }
     const expected = { ...trust, onChain, scoresProof: log.proofAt(1), payoutProof: log.proofAt(2) }
     const report = await verifyPayout(text, expected)
     expect(firstWrong(report)).toBe('nothing')
     expect(report.notChecked).toEqual([
       'the scores and penalties themselves: they hold until somebody measures or appeals',
     ])
+    expect(report.checks.at(-1)?.name).toBe('anchored head')
+    const elsewhereAnchored = await verifyPayout(text, {
+      ...expected,
+      onChain: { ...onChain, logHead: '0x' },
+    })
+    expect(elsewhereAnchored.notChecked).toContain(
+      'that the head on chain covers this payout: the proof is under another head',
+    )
     const wrong = async (change: PayoutExpectations) =>
       firstWrong(await verifyPayout(text, { ...expected, ...change }))
     expect(await wrong({ onChain: { fundedOf: 1n } })).toMatch(/^pools: the revenue/)

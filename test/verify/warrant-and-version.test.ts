@@ -1,11 +1,23 @@
 import type { Lineage } from '../../api/schemas/training.ts'
-import { makeWarrant } from '../../domain/governance/warrant.ts'
+import { makeWarrant, runIdOf } from '../../domain/governance/warrant.ts'
 import { canonicalJson } from '../../domain/protocol/canonical-json.ts'
-import { documentId } from '../../domain/protocol/ids.ts'
-import { normalizeSignature } from '../../domain/protocol/typed-data.ts'
+import { parseBytes32 } from '../../domain/protocol/hex.ts'
+import { documentId, keccak256Hex } from '../../domain/protocol/ids.ts'
+import { hashTypedData, normalizeSignature } from '../../domain/protocol/typed-data.ts'
 import { type Report, type VersionEvidence, verifyVersion, verifyWarrant } from '../../verify/index.ts'
 import { memorySigner, walletOf } from '../support/governance-stage.ts'
-import { aFineTune, aVersion, aVote, aVoteOf, aWarrant, digestOf, rewritten, set } from './a-life.ts'
+import {
+  aFineTune,
+  aLog,
+  aVersion,
+  aVote,
+  aVoteOf,
+  aWarrant,
+  digestOf,
+  type Json,
+  rewritten,
+  set,
+} from './a-life.ts'
 
 const firstWrong = (report: Report) => {
   const wrong = report.checks.find(check => !check.ok)
@@ -71,6 +83,46 @@ describe('a warrant', () => {
     expect(firstWrong(await verifyWarrant(warrant, vote.file, vote.trust))).toBe('nothing')
     const other = await makeWarrant(deps, vote.proposal, vote.result, 'release', { ...input, alias: 'other' })
     expect(firstWrong(await verifyWarrant(other, vote.file, vote.trust))).toMatch(/^voted input: /)
+  })
+
+  it('does not verify when the service signed a document that the vote contradicts', async () => {
+    const vote = await aVote()
+    const { document } = await aWarrant(vote)
+    const signed = async (change: Partial<typeof document>) => {
+      const other = { ...document, ...change }
+      const id = documentId(other)
+      const signature = await memorySigner('warrant key').sign(
+        hashTypedData(vote.genesis, 'Warrant', {
+          warrantId: id,
+          proposalId: parseBytes32(other.proposalId),
+          action: other.action,
+          inputHash: parseBytes32(other.inputHash),
+          budgetUsdMicro: BigInt(other.budgetUsdMicro),
+          expiresAt: Date.parse(other.expiresAt),
+          ballotFileDigest: parseBytes32(`0x${other.ballotFileSha256}`),
+        }),
+      )
+      return firstWrong(await verifyWarrant({ id, document: other, signature }, vote.file, vote.trust))
+    }
+    expect(await signed({})).toBe('nothing')
+    expect(await signed({ budgetUsdMicro: 2_000_000 })).toMatch(/^voted input: the budget/)
+    expect(await signed({ expiresAt: '2020-01-01T00:00:00.000Z' })).toMatch(
+      /^warrant signature: .* expired before/,
+    )
+    expect(await signed({ deploymentId: documentId('other') })).toMatch(/^vote passed: the deployment/)
+    expect(await signed({ proposalId: documentId('other') })).toMatch(/^vote\/proposal: the proposal/)
+    expect(await signed({ action: 'open-datanet' })).toMatch(/^voted input: a build does not permit/)
+    expect(await signed({ schema: 2 as 1 })).toMatch(/^warrant: the schema/)
+  })
+
+  it('needs a vote on the very action, or on a build', async () => {
+    const text = await aVoteOf([['alice', 1, 1]], { type: 'text', input: {}, budgetUsdMicro: 1_000_000 })
+    expect(firstWrong(await verifyWarrant(await aWarrant(text), text.file, text.trust))).toMatch(
+      /^voted input: a vote on text does not permit fine-tune/,
+    )
+    const action = { type: 'fine-tune', input: aFineTune, budgetUsdMicro: 5 } as const
+    const own = await aVoteOf([['alice', 1, 1]], action)
+    expect(firstWrong(await verifyWarrant(await aWarrant(own), own.file, own.trust))).toBe('nothing')
   })
 })
 
@@ -150,6 +202,73 @@ describe('a version', () => {
     const other = await aVersion(vote, { recipe: digestOf('x') })
     expect(await verify({ logProof: other.logProof })).toMatch(/^log leaf: the version in the log/)
     expect(await verify({ parentLineage: version.lineage })).toMatch(/^parent: the parent/)
+    const leaf = JSON.parse(logProof.entry) as Json
+    const logged = async (change: Json) => {
+      const log = await aLog(vote.genesis, [{ kind: 'genesis' }, { ...leaf, ...change }])
+      return verify({ logProof: log.proofAt(1) })
+    }
+    expect(await logged({})).toBe('nothing')
+    expect(await logged({ kind: 'vote' })).toMatch(/^log leaf: the kind/)
+    expect(await logged({ warrantId: '0x' })).toMatch(/^log leaf: the warrant/)
+    const elsewhere = await aLog({ deploymentId: parseBytes32(documentId('other')) }, [leaf])
+    expect(await verify({ logProof: elsewhere.proofAt(0) })).toMatch(/^log: the log head is not signed by/)
+  })
+
+  it('that was aligned verifies with the version that it was aligned from', async () => {
+    const align = {
+      datanetId: aFineTune.datanetId,
+      modelProfile: 'cpu-135m',
+      recipe: digestOf('align recipe'),
+      promptSet: digestOf('prompts'),
+      goldSet: digestOf('gold'),
+      sealedSet: digestOf('sealed'),
+      judgmentsPerPair: 3,
+      roundSeconds: 60,
+      targets: ['function' as const],
+      gate: aFineTune.gate,
+    }
+    const release = { datanetId: aFineTune.datanetId, alias: 'assistant' }
+    const vote = await aVoteOf([['alice', 1, 1]], {
+      type: 'build',
+      input: { fineTune: aFineTune, align, release },
+      budgetUsdMicro: 1_000_000,
+    })
+    const parent = await aVersion(vote)
+    const input = { ...align, parentVersion: parent.versionId }
+    const deps = { genesis: vote.genesis, signer: memorySigner('warrant key') }
+    const warrant = await makeWarrant(deps, vote.proposal, vote.result, 'align', input)
+    const aligned = (change: Partial<Lineage> = {}): VersionEvidence => {
+      const lineage: Lineage = {
+        ...parent.lineage,
+        kind: 'align',
+        parent: parent.versionId,
+        warrantId: warrant.id,
+        runId: runIdOf(warrant.id, 2),
+        recipe: align.recipe,
+        dataset: null,
+        round: keccak256Hex('round'),
+        ...change,
+      }
+      const { id, document, signature } = warrant
+      const parentLineage = parent.lineage
+      return {
+        versionId: documentId(lineage),
+        lineage,
+        warrant: { id, document, signature },
+        ballotFile: vote.file,
+        parentLineage,
+      }
+    }
+    const verify = async (evidence: VersionEvidence) => firstWrong(await verifyVersion(evidence, vote.trust))
+    expect(await verify(aligned())).toBe('nothing')
+    expect(await verify(aligned({ parent: documentId('other') }))).toMatch(/^voted input: the hash/)
+    expect(await verify(aligned({ baseModel: digestOf('x') }))).toMatch(/^parent: the base model/)
+    expect(await verify(aligned({ datanetId: documentId('x') }))).toMatch(/^input: the Datanet/)
+    expect(await verify(aligned({ schema: 2 as 1 }))).toMatch(/^lineage: the schema/)
+    const { parentLineage: _parent, ...without } = aligned()
+    expect((await verifyVersion(without, vote.trust)).notChecked).toContain(
+      'what the parent came from: its lineage was not given',
+    )
   })
 
   it('is told apart from one whose log is another deployment', async () => {
