@@ -78,9 +78,12 @@ export async function initializeSettler(
     const named = String(await claims.getFunction('settler')())
     if (named.toLowerCase() === settler.toLowerCase()) return
     const nonce = await treasurer.getNonce()
+    const initialize = claims.getFunction('initializeSettler')
+    // Asked before anything is given, since it is refused when another one is named.
+    await initialize.staticCall(settler)
     const sent = [
       await treasurer.sendTransaction({ to: settler, value: GIFT_WEI, nonce }),
-      await claims.getFunction('initializeSettler')(settler, { nonce: nonce + 1 }),
+      await initialize(settler, { nonce: nonce + 1 }),
     ]
     await Promise.all(sent.map(transaction => transaction.wait()))
   })
