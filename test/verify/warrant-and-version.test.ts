@@ -147,6 +147,8 @@ describe('a version', () => {
     ['another action', { kind: 'align' }, /^permission: the permitted action/],
     ['another deployment', { deploymentId: documentId('d') }, /^permission: the deployment/],
     ['another recipe', { recipe: digestOf('x') }, /^input: the recipe/],
+    ['another Datanet', { datanetId: documentId('x') }, /^input: the Datanet/],
+    ['a parent that was not voted', { parent: digestOf('x') }, /^input: the parent/],
     ['another base model', { baseModel: digestOf('x') }, /^input: the base model/],
     [
       'another training set',
@@ -182,6 +184,10 @@ describe('a version', () => {
     const report = await verifyVersion(version, vote.trust)
     expect(firstWrong(report)).toBe('nothing')
     expect(report.checks.find(check => check.name === 'log leaf')?.detail).toBe('logged as not promoted')
+    const leaf = { ...(JSON.parse(version.logProof.entry) as Json), promoted: true }
+    const log = await aLog(vote.genesis, [leaf])
+    const promoted = await verifyVersion({ ...version, logProof: log.proofAt(0) }, vote.trust)
+    expect(firstWrong(promoted)).toMatch(/^log leaf: the log says promoted/)
   })
 
   it('whose log proof, weights or id are of another does not verify', async () => {
