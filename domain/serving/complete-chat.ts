@@ -40,6 +40,9 @@ export type ChatInput = {
 export type ChatOutcome = {
   readonly streamed: boolean
   readonly version: string
+  readonly reservedWei: bigint
+  /** null while the answer is being made. */
+  readonly usage: ChatUsage | null
   readonly pieces: AsyncIterable<string>
 }
 
@@ -68,8 +71,8 @@ export async function completeChat(deps: CompleteChatDeps, input: ChatInput): Pr
   }
   try {
     await deps.activity.touch(alias.current.component, deps.now())
-    const pieces = request.stream ? await streamed(deps, job) : await whole(deps, job)
-    return { streamed: request.stream === true, version: alias.current.version, pieces }
+    const answer = request.stream ? await streamed(deps, job) : await whole(deps, job)
+    return { streamed: request.stream === true, version: alias.current.version, reservedWei, ...answer }
   } catch (error) {
     await deps.keys.release(key.keyHash, input.requestId)
     if (error instanceof OpenLedgerError && error.code === 'model-waking')
@@ -138,7 +141,9 @@ function modelRequest({ request, alias }: Job) {
   }
 }
 
-async function whole(deps: CompleteChatDeps, job: Job): Promise<AsyncIterable<string>> {
+type Answer = Pick<ChatOutcome, 'usage' | 'pieces'>
+
+async function whole(deps: CompleteChatDeps, job: Job): Promise<Answer> {
   const answer = chatCompletionAnswer.safeParse(
     await deps.model.ask(target(job), modelRequest(job), job.signal),
   )
@@ -155,18 +160,15 @@ async function whole(deps: CompleteChatDeps, job: Job): Promise<AsyncIterable<st
     estimated: false,
   }
   const charged = await settle(deps, job, tokens)
-  const document: ChatCompletionAnswer = {
-    ...answer.data,
-    ...names(job),
-    usage: presentUsage(tokens, charged),
-  }
-  return once(JSON.stringify(document))
+  const presented = presentUsage(tokens, charged)
+  const document: ChatCompletionAnswer = { ...answer.data, ...names(job), usage: presented }
+  return { usage: presented, pieces: once(JSON.stringify(document)) }
 }
 
 /** Asks before it answers, so that a refusal of the model is still an HTTP status. */
-async function streamed(deps: CompleteChatDeps, job: Job): Promise<AsyncIterable<string>> {
+async function streamed(deps: CompleteChatDeps, job: Job): Promise<Answer> {
   const bytes = await deps.model.stream(target(job), modelRequest(job), job.signal)
-  return relay(deps, job, bytes)
+  return { usage: null, pieces: relay(deps, job, bytes) }
 }
 
 /**

@@ -1,3 +1,5 @@
+import * as z from 'zod'
+import { baseUnits } from '../../api/schemas/common.ts'
 import type { ChatCompletion } from '../../api/schemas/serving.ts'
 import { OpenLedgerError } from '../errors.ts'
 
@@ -14,9 +16,11 @@ const TEMPLATE_TOKENS = 64
 /** Text of most languages has more bytes than this to a token. */
 const LEAST_BYTES_PER_TOKEN = 4
 
-/** Prices by model profile, as the stage's config has them: decimal strings. */
+const priceText = z.object({ promptPerMillionWei: baseUnits, completionPerMillionWei: baseUnits })
+
+/** Prices by model profile, as the stage's config has them: decimal strings. @throws ZodError naming the field */
 export function parsePrices(json: string): ReadonlyMap<string, Price> {
-  const given = JSON.parse(json) as Record<string, Record<keyof Price, string>>
+  const given = z.record(z.string(), priceText).parse(JSON.parse(json))
   return new Map(
     Object.entries(given).map(([profile, price]) => [
       profile,

@@ -1,4 +1,5 @@
 import { routes } from '../../api/routes.ts'
+import type { ChatUsage } from '../../api/schemas/serving.ts'
 import { completeChat } from '../../domain/serving/complete-chat.ts'
 import { deps } from '../deps.ts'
 import { logger } from '../http/endpoint.ts'
@@ -7,7 +8,7 @@ import { streamingEndpoint } from '../http/stream.ts'
 export const handler = streamingEndpoint(
   routes.createChatCompletion,
   async ({ body, headers }, { requestId, signal }) => {
-    const { streamed, version, pieces } = await completeChat(
+    const { streamed, version, reservedWei, usage, pieces } = await completeChat(
       {
         keys: deps.apiKeys(),
         aliases: deps.aliases(),
@@ -27,8 +28,19 @@ export const handler = streamingEndpoint(
         'cache-control': 'no-store',
         'x-request-id': requestId,
         'x-openledger-version': version,
+        'x-openledger-reserved-wei': String(reservedWei),
+        ...(usage === null ? {} : usageHeaders(usage)),
       },
       pieces,
     }
   },
 )
+
+/** A streamed answer says it in its last chunk instead: `stream_options: { include_usage: true }`. */
+function usageHeaders(usage: ChatUsage): Record<string, string> {
+  return {
+    'x-openledger-prompt-tokens': String(usage.prompt_tokens),
+    'x-openledger-completion-tokens': String(usage.completion_tokens),
+    'x-openledger-charged-wei': usage.charged_wei ?? '0',
+  }
+}

@@ -4,10 +4,8 @@ import { deps } from '../deps.ts'
 import { endpoint } from '../http/endpoint.ts'
 import { presentKey } from './present-key.ts'
 
-export const handler = endpoint(routes.getKey, async ({ headers, receivedAt }) => {
-  const keyHash = presentedKey(headers.authorization)
-  await deps.apiKeys().releaseExpired(keyHash, receivedAt)
-  const key = await deps.apiKeys().get(keyHash)
+export const handler = endpoint(routes.getKey, async ({ headers }) => {
+  const key = await deps.apiKeys().get(presentedKey(headers.authorization))
   if (key === null) throw unknownKey()
   return presentKey(key)
 })

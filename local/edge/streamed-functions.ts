@@ -37,7 +37,10 @@ export function streamedFunctions(
       void worker.terminate()
     }, READY_WITHIN_MS)
     worker.once('message', (port: number) => ready.resolve(new URL(`http://127.0.0.1:${port}/`)))
-    worker.once('error', ready.reject)
+    worker.once('error', error => {
+      console.error(`functions/${handler}.ts crashed`, error)
+      ready.reject(error)
+    })
     worker.once('exit', code => {
       clearTimeout(slow)
       if (running.get(handler)?.worker === worker) running.delete(handler)

@@ -76,6 +76,30 @@ describe('a completion', () => {
     expect(await amounts(key)).toEqual([9_971n, 0n, 29n])
   })
 
+  test('says in its headers which version answered, for how much, and under which id', async () => {
+    const { text } = await stage.aKey(10_000n)
+    const ask = (body: unknown) =>
+      fetch(`${edge.url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${text}` },
+        body: JSON.stringify(body),
+      })
+    const whole = await ask(says('count to 2'))
+    expect(Object.fromEntries(whole.headers)).toMatchObject({
+      'content-type': 'application/json',
+      'x-openledger-version': ada.current.version,
+      'x-openledger-prompt-tokens': '6',
+      'x-openledger-completion-tokens': '2',
+      'x-openledger-charged-wei': '14',
+    })
+    expect((await whole.json()).id).toBe(`chatcmpl-${whole.headers.get('x-request-id')}`)
+    const streamed = await ask({ ...says('count to 2', 10), stream: true })
+    expect(streamed.headers.get('content-type')).toBe('text/event-stream; charset=utf-8')
+    // Bytes of the question and of the system prompt, marks of the template, ten tokens at four.
+    expect(streamed.headers.get('x-openledger-reserved-wei')).toBe(String(10 + 17 + 64 + 2 * 16 + 40))
+    expect(await streamed.text()).toMatch(/data: \[DONE\]\n\n$/)
+  })
+
   test('a conversation with a system message keeps it', async () => {
     const { text } = await stage.aKey(10_000n)
     const messages = [{ role: 'system' as const, content: 'Be short.' }, ...says('hello').messages]

@@ -63,6 +63,7 @@ describe('what a completion costs', () => {
   test('a profile without a price is not served', () => {
     const prices = parsePrices('{"small":{"promptPerMillionWei":"5","completionPerMillionWei":"6"}}')
     expect(priceOf(prices, 'small')).toEqual({ promptPerMillionWei: 5n, completionPerMillionWei: 6n })
+    expect(() => parsePrices('{"small":{"promptPerThousandWei":"5"}}')).toThrow(/promptPerMillionWei/)
     expect(() => priceOf(prices, 'large')).toThrow(expect.objectContaining({ code: 'model-not-served' }))
   })
 })
