@@ -15,10 +15,10 @@ export type PlaySize = {
 /** What two cores train, judge and align within the play's time. */
 export const PLAY_SIZE: PlaySize = {
   contributors: 4,
-  recordsPerContributor: 120,
-  evaluationItems: 240,
+  recordsPerContributor: 300,
+  evaluationItems: 300,
   usefulnessItems: 60,
-  promptsPerRound: [96, 48],
+  promptsPerRound: [96, 60],
   goldPairs: 16,
 }
 /** For tests with a tiny random model: every step of the life, with nothing to be proud of at the end. */

@@ -3,6 +3,7 @@ import { followFineTune, voteBuild } from './build.ts'
 import { contribute } from './contribute.ts'
 import { gatherVotes } from './gather-votes.ts'
 import { openDatanet } from './open-datanet.ts'
+import { payAndClaim } from './pay.ts'
 import { followRelease } from './release.ts'
 import type { Report, Stage } from './stage.ts'
 
@@ -21,6 +22,7 @@ export const PLAY: readonly PlayStep[] = [
   { id: 'fine-tune', title: 'The passed vote fine-tunes the model', run: followFineTune },
   { id: 'align', title: 'Validators judge, and the model is aligned', run: followAlign },
   { id: 'release', title: 'The released model gets its public name', run: followRelease },
+  { id: 'pay', title: 'Paid answers are split by usefulness and claimed', run: payAndClaim },
 ]
 
 export function newReport(): Report {
