@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { App, type Stack } from 'aws-cdk-lib'
@@ -8,6 +8,9 @@ import { openLedger } from '../../infra/app.ts'
 const REPOSITORY = resolve(import.meta.dirname, '../..')
 /** The CDK's own template rules take seconds; the tests that are about them turn them on. */
 process.env.CDK_VALIDATION = 'false'
+
+const scratch = mkdtempSync(join(tmpdir(), 'openledger-infra-'))
+afterAll(() => rmSync(scratch, { recursive: true, force: true }))
 
 export const ACCOUNT = '111122223333'
 export const REGION = 'eu-central-1'
@@ -25,7 +28,7 @@ export const genesisFacts = {
 
 /** A copy of `config/` where the stages are initialized; `changes` are laid over the named stage. */
 export function aConfigFolder(stage = 'dev', changes: Record<string, unknown> = {}): string {
-  const folder = mkdtempSync(join(tmpdir(), 'openledger-config-'))
+  const folder = mkdtempSync(join(scratch, 'config-'))
   cpSync(join(REPOSITORY, 'config'), folder, { recursive: true })
   const path = join(folder, `${stage}.json`)
   const settings = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>
@@ -39,7 +42,7 @@ export function anApp(stage = 'dev', changes: Record<string, unknown> = {}): App
     context: Record<string, unknown>
   }
   const app = new App({
-    outdir: mkdtempSync(join(tmpdir(), 'openledger-assembly-')),
+    outdir: mkdtempSync(join(scratch, 'assembly-')),
     context: {
       ...context,
       stage,
