@@ -1,4 +1,5 @@
 import type { Wallet } from 'ethers'
+import { checkLeafProof } from '../../../cli/actions/check-leaf-proof.ts'
 import { putBytes, signManifest, upload } from '../../../cli/actions/upload.ts'
 import { vouch } from '../../../cli/actions/vouch.ts'
 import { parseBytes32 } from '../../../domain/protocol/hex.ts'
@@ -6,6 +7,8 @@ import type { PlayRecord } from '../material.ts'
 import { LICENSE, noteRefusal, PlayFailed, type Stage, until } from './stage.ts'
 
 const INTAKE_SECONDS = 180
+/** Signed within a minute of an append, and once more for a slow machine. */
+const HEAD_SECONDS = 120
 const ENDED = ['accepted', 'partly-accepted', 'rejected', 'quarantined', 'expired']
 
 /** Step 2: governors vouch for the honest contributors; everybody signs and uploads; intake decides. */
@@ -42,7 +45,27 @@ export async function contribute(stage: Stage): Promise<Record<string, unknown>>
   // The copier waits until there is something to copy.
   await send('copier', people.copier, material.copied)
   stage.made.submissions = submissions
-  return { submissions: await decided(stage, submissions) }
+  const outcomes = await decided(stage, submissions)
+  return { submissions: outcomes, proofs: await checkProofs(stage, submissions) }
+}
+
+/** Each outcome is in the log, checked offline from a proof file; the head is signed within a minute. */
+async function checkProofs(
+  stage: Stage,
+  submissions: Record<string, string>,
+): Promise<Record<string, unknown>> {
+  const { client, genesis } = stage.session
+  let logSize = 0
+  for (const [who, id] of Object.entries(submissions)) {
+    const proof = await until(`The outcome of ${who} is under a signed head`, HEAD_SECONDS, () =>
+      client.call('getSubmissionProof', { params: { id } }).catch(() => undefined),
+    )
+    logSize = checkLeafProof(proof, genesis.signers.logHead).size
+  }
+  stage.say(
+    `${Object.keys(submissions).length} inclusion proofs verify offline against a signed head of ${logSize} leaves`,
+  )
+  return { verified: Object.keys(submissions).length, logSize }
 }
 
 async function decided(stage: Stage, submissions: Record<string, string>): Promise<Record<string, unknown>> {
