@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { CreateFunctionCommand, InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
 import { ListInferenceComponentsCommand } from '@aws-sdk/client-sagemaker'
 import {
@@ -66,34 +66,39 @@ afterAll(async () => {
   sfn?.destroy()
 }, 30_000)
 
-async function aFunction(name: string, code: string): Promise<string> {
-  const { AWS_ENDPOINT_URL: _, ...variables } = Object.fromEntries(
-    Object.entries(process.env).filter(([key]) =>
-      /^(STAGE|GENESIS|RULES|LOG_ORIGIN|MODEL_|PERIOD_|POWERTOOLS|.*_(TABLE|BUCKET|KEY_ID))/.test(key),
-    ),
-  ) as Record<string, string>
+async function aFunction(name: string, code: Uint8Array, handler = 'index.handler'): Promise<string> {
+  const wanted = /^(STAGE|GENESIS|RULES|LOG_ORIGIN|MODEL_|PERIOD_|POWERTOOLS|.*_(TABLE|BUCKET|KEY_ID))/
   const { FunctionArn = '' } = await lambda.send(
     new CreateFunctionCommand({
       FunctionName: name,
       Runtime: 'nodejs24.x',
-      Handler: 'index.handler',
+      Handler: handler,
       Role: ROLE,
       Timeout: 60,
-      Environment: { Variables: variables },
-      Code: { ZipFile: zip({ 'index.mjs': code }) },
+      Environment: {
+        Variables: Object.fromEntries(
+          Object.entries(process.env).flatMap(([key, value = '']) =>
+            wanted.test(key) ? [[key, value]] : [],
+          ),
+        ),
+      },
+      Code: { ZipFile: code },
     }),
   )
   return FunctionArn
 }
+const aStub = (name: string, body: string) =>
+  aFunction(name, zip({ 'index.mjs': `export const handler = async event => { ${body} }` }))
 
-/** The handler as it is deployed: one ESM bundle. */
-function bundle(entry: string): string {
+/** The handlers as they are deployed: ESM bundles with shared chunks. */
+function bundles(...verbs: string[]): Uint8Array {
   const { outputFiles } = buildSync({
-    entryPoints: [join(ROOT, 'functions', `${entry}.ts`)],
+    entryPoints: verbs.map(verb => join(ROOT, 'functions/serving', `${verb}.ts`)),
+    outdir: ROOT,
+    outExtension: { '.js': '.mjs' },
     bundle: true,
+    splitting: true,
     write: false,
-    minify: true,
-    keepNames: true,
     platform: 'node',
     target: 'node24',
     format: 'esm',
@@ -102,24 +107,24 @@ function bundle(entry: string): string {
       js: "import { createRequire as makeRequire } from 'node:module';const require = makeRequire(import.meta.url)",
     },
   })
-  return outputFiles[0]?.text ?? ''
+  return zip(Object.fromEntries(outputFiles.map(({ path, text }) => [relative(ROOT, path), text])))
 }
 
 /** The machine's own definition. Warrant and run are tested with their areas; here they say what they were asked. */
 async function theMachine(): Promise<string> {
+  const code = bundles('plan-release', 'ask-sealed-prompts', 'move-alias')
   const arns: Record<string, string> = {
-    CheckWarrant: await aFunction(
+    CheckWarrant: await aStub(
       'check-warrant',
-      `export const handler = async ({ started }) => {
-        if (!started.warrant) throw Object.assign(new Error('no warrant'), { name: 'warrant-missing' })
-        return { ...started, warrantId: started.warrant, proposalId: '0x01', budgetUsdMicro: 0 }
-      }`,
+      `const { started } = event
+      if (!started.warrant) throw Object.assign(new Error('no warrant'), { name: 'warrant-missing' })
+      return { ...started, warrantId: started.warrant, proposalId: '0x01', budgetUsdMicro: 0 }`,
     ),
-    ContinueBuild: await aFunction('continue-build', 'export const handler = async event => event'),
-    RecordFailure: await aFunction('record-failure', 'export const handler = async event => event'),
-    PlanRelease: await aFunction('plan-release', bundle('serving/plan-release')),
-    AskSealedPrompts: await aFunction('ask-sealed-prompts', bundle('serving/ask-sealed-prompts')),
-    MoveAlias: await aFunction('move-alias', bundle('serving/move-alias')),
+    ContinueBuild: await aStub('continue-build', 'return event'),
+    RecordFailure: await aStub('record-failure', 'return event'),
+    PlanRelease: await aFunction('plan-release', code, 'plan-release.handler'),
+    AskSealedPrompts: await aFunction('ask-sealed-prompts', code, 'ask-sealed-prompts.handler'),
+    MoveAlias: await aFunction('move-alias', code, 'move-alias.handler'),
   }
   const definition = readFileSync(join(ROOT, 'state-machines/release.asl.json'), 'utf8').replace(
     /\$\{(\w+)Arn\}/g,
