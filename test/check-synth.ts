@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import validate from 'asl-validator'
@@ -15,7 +15,10 @@ const stages = readdirSync(join(ROOT, 'config'))
   .map(file => basename(file, '.json'))
 
 let failed = 0
-for (const stage of stages) {
+await Promise.all(stages.map(checkStage))
+process.exitCode = failed === 0 && stages.length > 0 ? 0 : 1
+
+async function checkStage(stage: string) {
   const out = mkdtempSync(join(tmpdir(), 'openledger-synth-'))
   try {
     const { code, output } = await synth(stage, out)
@@ -34,12 +37,16 @@ for (const stage of stages) {
     rmSync(out, { recursive: true, force: true })
   }
 }
-process.exitCode = failed === 0 && stages.length > 0 ? 0 : 1
 
 function synth(stage: string, out: string): Promise<{ code: number | null; output: string }> {
   // What the CDK's command line would hand over: the feature flags of cdk.json and the stage.
   const { context: flags } = JSON.parse(readFileSync(join(ROOT, 'cdk.json'), 'utf8')) as { context: object }
-  const context = { ...flags, stage, 'aws:cdk:bundling-stacks': [] }
+  const context = {
+    ...flags,
+    stage,
+    config: initialized(stage, join(out, 'config')),
+    'aws:cdk:bundling-stacks': [],
+  }
   const child = spawn(process.execPath, ['bin/app.ts'], {
     cwd: ROOT,
     env: {
@@ -58,6 +65,30 @@ function synth(stage: string, out: string): Promise<{ code: number | null; outpu
     })
   }
   return new Promise(done => child.on('exit', code => done({ code, output })))
+}
+
+/** The stage's settings with facts of a chain, as `openledger init` fills them in: without them nothing synthesizes. */
+function initialized(stage: string, folder: string): string {
+  const settings = JSON.parse(readFileSync(join(ROOT, 'config', `${stage}.json`), 'utf8')) as {
+    genesis: unknown
+  }
+  const address = (digit: string) => `0x${digit.repeat(40)}`
+  const genesis = {
+    deploymentId: `0x${'1'.repeat(64)}`,
+    chainId: 1,
+    gOpen: address('2'),
+    openToken: address('3'),
+    rewardClaims: address('4'),
+    rpcUrls: ['https://one.example.org', 'https://two.example.com'],
+    governors: { addresses: [address('5'), address('6'), address('7')], threshold: 2 },
+    rules: 'openledger-contracts',
+  }
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(
+    join(folder, `${stage}.json`),
+    JSON.stringify({ ...settings, genesis: settings.genesis ?? genesis }),
+  )
+  return folder
 }
 
 type Template = { Resources?: Record<string, { Type: string; Properties?: { DefinitionString?: string } }> }

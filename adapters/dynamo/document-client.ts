@@ -4,7 +4,9 @@ import { OpenLedgerError } from '../../domain/errors.ts'
 
 /** One client a process. Amounts travel as bigint: DynamoDB numbers hold 38 digits. */
 export function documentClient(): DynamoDBDocumentClient {
-  return DynamoDBDocumentClient.from(new DynamoDBClient({}), { marshallOptions: { removeUndefinedValues: true } })
+  return DynamoDBDocumentClient.from(new DynamoDBClient({}), {
+    marshallOptions: { removeUndefinedValues: true },
+  })
 }
 
 /** lib-dynamodb gives a number where it is safe and a bigint above; amounts are always wanted as bigint. */
@@ -35,7 +37,9 @@ export function encodeCursor(key: Record<string, unknown> | undefined): string |
 }
 
 /** @throws OpenLedgerError malformed when a client made up the cursor */
-export function decodeCursor(cursor: string | undefined): { ExclusiveStartKey: Record<string, string> } | object {
+export function decodeCursor(
+  cursor: string | undefined,
+): { ExclusiveStartKey: Record<string, string> } | object {
   if (cursor === undefined) return {}
   try {
     const key = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')) as Record<string, string>

@@ -82,8 +82,10 @@ export async function closeVote(
     ballots.push(...items)
   }
   const recount = tallyOf(countedBallots(ballots).values())
-  const block = proposal.snapshot ?? (await deps.token.finalizedBlock())
-  const totalSupplyWei = await deps.token.pastTotalSupply(snapshotSeconds(proposal), block)
+  // A past timepoint answers the same at every later block, and a node that keeps no archive still has the newest.
+  const newest = await deps.token.finalizedBlock()
+  const block = proposal.snapshot ?? newest
+  const totalSupplyWei = await deps.token.pastTotalSupply(snapshotSeconds(proposal), newest)
   const decision = decideOutcome(proposal.rules, recount, totalSupplyWei)
   const file = ballotFile(deps.genesis, proposal, {
     reviews: await deps.proposals.reviews(proposal.id),

@@ -24,14 +24,12 @@ export const handler = async (event: Event) => {
   }
   logger.error('execution.failed', { machine: event.machine, execution: event.execution, ...failure })
   if (/^0x[0-9a-f]{64}$/.test(event.subject)) {
-    await deps
-      .runs()
-      .end(parseBytes32(event.subject), event.execution, {
-        state: 'failed',
-        endedAt: Date.now(),
-        failure,
-        output: null,
-      })
+    await deps.runs().end(parseBytes32(event.subject), event.execution, {
+      state: 'failed',
+      endedAt: Date.now(),
+      failure,
+      output: null,
+    })
   }
   return failure
 }

@@ -75,6 +75,8 @@ describe('a ballot file', () => {
     set(lines, path, value)
     return undefined
   }
+  const at = (lines: Json[], path: string) =>
+    path.split('.').reduce<unknown>((found, key) => (found as Json)[key], lines)
   const reviews = (lines: Json[]) => lines[0]?.reviews as unknown[]
   const forgeries: [string, (lines: Json[]) => Json[] | undefined, RegExp][] = [
     ['the sum for one more', change('0.result.for', '1'), /^tally: the sum for is 1/],
@@ -151,7 +153,25 @@ describe('a ballot file', () => {
       ([header, ...ballots]) => [header!, ...ballots.filter(ballot => ballot.voter !== ballots[0]?.voter)],
       /^tally: /,
     ],
-    ['another deployment', change('0.genesis.chainId', 1), /^deployment: the chain id/],
+    ['another chain', change('0.genesis.chainId', 1), /^deployment: the chain id/],
+    ['another token', change('0.genesis.gOpen', `0x${'77'.repeat(20)}`), /^deployment: gOPEN/],
+    [
+      'another deployment',
+      change('0.genesis.deploymentId', `0x${'77'.repeat(32)}`),
+      /^deployment: the deployment id/,
+    ],
+    [
+      'a governor named twice',
+      lines => change('0.governors.addresses.0', at(lines, '0.governors.addresses.1'))(lines),
+      /^review: governors names a governor twice/,
+    ],
+    ['a threshold of nobody', change('0.governors.threshold', 0), /^review: governors.threshold is 0/],
+    ['a threshold out of reach', change('0.governors.threshold', 4), /^review: governors.threshold is 4/],
+    [
+      'a signature in upper case',
+      lines => change('1.signature', String(lines[1]?.signature).toUpperCase().replace('0X', '0x'))(lines),
+      /^signatures: the signature is not 65 bytes of lower-case hex/,
+    ],
     ['another kind', change('0.kind', 'payout'), /^format: the kind/],
     ['another schema', change('0.schema', 2), /^format: the schema/],
     ['another sum against', change('0.result.against', '1'), /^tally: the sum against/],

@@ -155,6 +155,16 @@ describe('a version', () => {
       { dataset: { datasetId: aFineTune.dataset.datasetId, trainRoot: digestOf('x'), logSize: 12 } },
       /^input: the train root/,
     ],
+    [
+      'another frozen dataset',
+      { dataset: { ...aFineTune.dataset, datasetId: documentId('x') } },
+      /^input: the frozen dataset/,
+    ],
+    [
+      'another size of the log',
+      { dataset: { ...aFineTune.dataset, logSize: 13 } },
+      /^input: the size of the log/,
+    ],
     ['no training set', { dataset: null }, /^input: lineage.dataset should be an object/],
     [
       'a gate that passed below its bound',
