@@ -2,16 +2,21 @@ import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import chromium from '@sparticuz/chromium'
+import { chromium as playwright } from 'playwright-core'
 import type { Report } from '../../examples/iam-assistant/play/stage.ts'
 
 /** `npm start -- --once` as a user runs it, with a tiny random model: every step of the life, on a real stack. */
 
 const REPOSITORY = resolve(import.meta.dirname, '../..')
 const PYTHON = join(REPOSITORY, '.local/tools/training-venv/bin/python')
+/** Contributions come after the first vote. */
+const PAGE_TIMEOUT_MS = 400_000
 const home = mkdtempSync(join(tmpdir(), 'openledger-e2e-'))
 let exitCode: number | null
 let output = ''
 let report: Report
+let page: string | PageSeen
 
 beforeAll(async () => {
   const model = join(home, 'model')
@@ -26,13 +31,70 @@ beforeAll(async () => {
       output += chunk.toString()
     })
   }
-  exitCode = await new Promise(done => child.on('exit', done))
+  const exited = new Promise<number | null>(done => child.on('exit', done))
+  page = await Promise.race([
+    lookAtPage().catch((error: unknown) => String(error)),
+    exited.then(() => 'the play had ended'),
+  ])
+  exitCode = await exited
   const file = join(home, 'lifecycle.json')
   if (!existsSync(file)) throw new Error(`There is no report:\n${output.slice(-4_000)}`)
   report = JSON.parse(readFileSync(file, 'utf8')) as Report
 })
 
 afterAll(() => rmSync(home, { recursive: true, force: true }))
+
+type PageSeen = {
+  title: string
+  votes: string | null
+  contributions: string | null
+  errors: string[]
+  overflows: boolean
+}
+
+/** What a person sees on the page while the play goes on, in headless Chromium on a phone's width. */
+async function lookAtPage(): Promise<PageSeen> {
+  let address: string | undefined
+  while (address === undefined) {
+    address = / (http:\S+\/) .*life of this model/i.exec(output)?.[1]
+    await new Promise(wake => setTimeout(wake, 200))
+  }
+  const browser = await playwright.launch({
+    executablePath: await chromium.executablePath(),
+    args: [...chromium.args, '--no-sandbox'],
+    headless: true,
+  })
+  try {
+    const tab = await browser.newPage({ viewport: { width: 390, height: 844 } })
+    const errors: string[] = []
+    tab.on('console', message => {
+      if (message.type() === 'error') errors.push(message.text())
+    })
+    tab.on('pageerror', error => errors.push(error.message))
+    await tab.goto(address)
+    await tab.waitForSelector('#uploads tbody tr', { timeout: PAGE_TIMEOUT_MS })
+    return {
+      title: await tab.title(),
+      votes: await tab.textContent('#votes'),
+      contributions: await tab.textContent('#uploads'),
+      overflows: await tab.evaluate(
+        'document.documentElement.scrollWidth > document.documentElement.clientWidth',
+      ),
+      errors,
+    }
+  } finally {
+    await browser.close()
+  }
+}
+
+test('the page shows the vote and the contributions as they happen', () => {
+  if (typeof page === 'string') throw new Error(page)
+  expect(page.title).toBe('The life of this model')
+  expect(page.votes).toContain('Open a Datanet for naming IAM actions')
+  expect(page.votes).toContain('executed')
+  expect(page.contributions).toContain('AWS IAM actions')
+  expect({ errors: page.errors, overflows: page.overflows }).toEqual({ errors: [], overflows: false })
+})
 
 test('every step of the life held, and the command says so', () => {
   const failed = report.steps.filter(step => !step.ok)

@@ -136,7 +136,11 @@ async function sharesOf(stage: Stage, payout: PayoutView): Promise<Record<string
     everybody.map(async ([who, address]) => {
       const rewards = await stage.session.client.call('getRewards', { params: { address } })
       const part = contributorPart(rewards, payout.period)
-      if (part === null) throw new PlayFailed(`The payout says nothing about ${who}`)
+      if (part === null) {
+        // Without an accepted record there is nothing to be useful: the refusals at intake are the reason.
+        stage.say(`${who}: nothing, none of the records was accepted`)
+        return [who, { amountWei: '0', reason: 'none of the records was accepted' }] as const
+      }
       stage.say(`${who}: ${inOpen(BigInt(part.amountWei))} OPEN. ${part.reason}`)
       return [who, { ...part, heldWei: rewards.heldWei, cumulativeWei: rewards.cumulativeWei }] as const
     }),
