@@ -46,8 +46,9 @@ type Decided = Pick<Submission, 'manifest' | 'outcome'>
  *   originality = (lines - copies) / lines
  *   quality     = accepted / (lines - copies - lines over the account's cap)
  *
- * in ppm, rounded down, over all of an account's decided submissions. Who sent records but has none in training has
- * a row of zeros: it says why nothing is paid.
+ * in ppm, rounded down, over all of an account's submissions in the log, also those that came after the freeze: copying
+ * is evidence whenever it is done. Who sent records but has none in training has a row of zeros: it says why nothing is
+ * paid.
  * @throws OpenLedgerError dataset-changed when the measured records are not those of the dataset
  */
 export function contributorScores(

@@ -46,21 +46,28 @@ export async function requestSettlement(
   return { period, state: 'running', execution: started.execution }
 }
 
-/** Starts the settlement of the period that ended last, once for each served Datanet. */
+/** Days of failures that the schedule makes good by itself; what is older needs a person. */
+const PERIODS_BACK = 7
+
+/**
+ * Starts the oldest period that is over and not settled: RewardClaims takes periods in order, so a later one settled
+ * first would strand what came into it. A period in which nothing came in does not hold up the next.
+ */
 export async function settleDuePeriods(
   deps: Omit<RequestSettlementDeps, 'genesis'> & { readonly aliases: Pick<AliasBook, 'list'> },
   now: number,
-): Promise<{ period: number; executions: string[] }> {
-  const period = periodOf(now, deps.periodSeconds) - 1
-  const settled = await deps.settlements.get(period)
+): Promise<{ executions: string[] }> {
+  const last = periodOf(now, deps.periodSeconds) - 1
   const latest = await deps.settlements.latest()
-  if (isDone(settled) || (settled === null && latest !== null && latest.period >= period))
-    return { period, executions: [] }
   const datanets = new Set((await deps.aliases.list()).map(alias => alias.datanetId))
-  const executions: string[] = []
-  for (const datanetId of datanets) {
-    const started = await deps.starter.start({ datanetId, period, againAfterSuccess: false })
-    if (started !== null) executions.push(started.execution)
+  // The last settled one too, while its root is not on chain.
+  const first = latest === null ? last : isDone(latest) ? latest.period + 1 : latest.period
+  for (let period = Math.max(1, first, last - PERIODS_BACK + 1); period <= last; period++) {
+    const started = await Promise.all(
+      [...datanets].map(datanetId => deps.starter.start({ datanetId, period, againAfterSuccess: false })),
+    )
+    const executions = started.flatMap(one => (one?.state === 'running' ? [one.execution] : []))
+    if (executions.length > 0 || started.includes(null)) return { executions }
   }
-  return { period, executions }
+  return { executions: [] }
 }

@@ -175,7 +175,7 @@ async function scoresOf(
   const { manifest } = line.dataset
   const decided = []
   for await (const submission of deps.submissions.all(line.datanetId))
-    if (submission.logIndex !== null && submission.logIndex < manifest.logSize) decided.push(submission)
+    if (submission.logIndex !== null) decided.push(submission)
   return contributorScores(
     parseUsefulness(await deps.artifacts.get(file), file),
     manifest.contributors,

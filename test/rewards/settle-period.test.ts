@@ -251,7 +251,14 @@ describe('planning a settlement', () => {
 })
 
 describe('asking for a settlement', () => {
-  const asked = (stage: RewardsStage, rehearsal: boolean, period: number, now = NOW) => {
+  const RUNNING = { execution: 'e-1', state: 'running' as 'running' | 'succeeded' }
+  const asked = (
+    stage: RewardsStage,
+    rehearsal: boolean,
+    period: number,
+    now = NOW,
+    outcome: typeof RUNNING | null = RUNNING,
+  ) => {
     const started: unknown[] = []
     const deps = {
       genesis: { rehearsal },
@@ -261,7 +268,7 @@ describe('asking for a settlement', () => {
       starter: {
         async start(input: unknown) {
           started.push(input)
-          return { execution: 'e-1', state: 'running' as const }
+          return outcome
         },
       },
     }
@@ -295,11 +302,28 @@ describe('asking for a settlement', () => {
   it('by schedule settles the period that ended last, and not one that was settled', async () => {
     const stage = aRewardsStage()
     const tomorrow = asked(stage, false, TODAY, NOW + PERIOD_SECONDS * 1_000)
-    expect(await tomorrow.due()).toEqual({ period: TODAY, executions: ['e-1'] })
+    expect(await tomorrow.due()).toEqual({ executions: ['e-1'] })
+    expect(tomorrow.started).toMatchObject([{ period: TODAY }])
     stage.funded.set(TODAY, REVENUE)
     await settle(stage)
+    expect(await tomorrow.due()).toEqual({ executions: ['e-1'] })
     await stage.settlements.recordProposed(TODAY, { transaction: null, logHead: keccak256Hex('head') })
-    expect(await tomorrow.due()).toEqual({ period: TODAY, executions: [] })
+    expect(await tomorrow.due()).toEqual({ executions: [] })
+  })
+
+  it('by schedule makes missed periods good one after the other, and never skips one that failed', async () => {
+    const stage = await aSettledStage()
+    await stage.settlements.recordProposed(TODAY, { transaction: null, logHead: keccak256Hex('head') })
+    const later = NOW + 3 * PERIOD_SECONDS * 1_000
+    const periods = async (outcome: typeof RUNNING | null) => {
+      const { due, started } = asked(stage, false, TODAY, later, outcome)
+      await due()
+      return started.map(input => (input as { period: number }).period)
+    }
+    expect(await periods(RUNNING)).toEqual([TODAY + 1])
+    expect(await periods(null)).toEqual([TODAY + 1])
+    // Nothing came in on either day.
+    expect(await periods({ ...RUNNING, state: 'succeeded' })).toEqual([TODAY + 1, TODAY + 2])
   })
 })
 

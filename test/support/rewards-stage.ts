@@ -178,7 +178,7 @@ export function aRewardsStage() {
         yield submission(BEN, 40, { 'near-copy': 10, 'too-long': 10 })
         yield submission(CLEO, 10)
         yield submission(COPIER, 25, { 'near-copy': 20, 'exact-copy': 5 })
-        yield submission(COPIER, 25, {}, 10) // decided after the freeze: no part of this dataset
+        yield submission(COPIER, 25, {}, null) // not in the log yet
       },
     },
     runs: { list: async () => ({ items: [{ id: ALIGN_RUN, proposalId: PROPOSAL } as never], cursor: null }) },

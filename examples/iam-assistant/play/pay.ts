@@ -34,6 +34,7 @@ export async function payAndClaim(stage: Stage): Promise<Record<string, unknown>
   const usage = await askAndPay(stage, apiKey)
 
   const payout = await settle(stage, datanetId, paid.period)
+  const shares = await sharesOf(stage, payout)
   const claimed = await claimAsContributor(stage, payout)
   return {
     period: payout.period,
@@ -44,7 +45,7 @@ export async function payAndClaim(stage: Stage): Promise<Record<string, unknown>
     payoutFile: payout.file,
     root: payout.root,
     rootTransaction: payout.proposal?.transaction ?? null,
-    shares: await sharesOf(stage, payout),
+    shares,
     validators: payout.validators.map(({ account, weight, amountWei }) => ({
       manner: people.validators.find(({ wallet }) => wallet.address.toLowerCase() === account)?.manner,
       weight,
