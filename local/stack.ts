@@ -122,6 +122,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         sagemakerUrl: sagemaker.url,
       }),
       pagesDir: join(REPOSITORY, 'console/life'),
+      logFile: join(folders.logDir, 'edge.log'),
     })
     running.push(edge)
     await firstSteps(edge.url, { rpcUrl: chain.url, ...contracts })

@@ -33,6 +33,8 @@ export type EdgeOptions = {
   readonly environmentOfStreamedFunctions: Readonly<Record<string, Readonly<Record<string, string>>>>
   /** What lies at `/`. */
   readonly pagesDir: string
+  /** Takes what streamed handlers log. @default this process's own output */
+  readonly logFile?: string
 }
 export type Edge = { readonly url: string; stop(): Promise<void> }
 
@@ -41,7 +43,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const { emulatorUrl, apiId, stageName, pagesDir } = options
   const gateway = upstream()
   const streams = upstream(STREAM_TIMEOUT_MS)
-  const functions = streamedFunctions(options.environmentOfStreamedFunctions)
+  const functions = streamedFunctions(options.environmentOfStreamedFunctions, options.logFile)
   const policy = contentSecurityPolicy([new URL(emulatorUrl).origin])
 
   const answer = async (request: IncomingMessage, response: ServerResponse) => {

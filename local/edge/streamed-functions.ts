@@ -1,3 +1,4 @@
+import { createWriteStream } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 
 /**
@@ -16,9 +17,13 @@ export type StreamedFunctions = {
 
 type Running = { readonly worker: Worker; readonly url: Promise<URL> }
 
-/** @param environments the variables of each handler's Lambda, by handler (`serving/create-chat-completion`) */
+/**
+ * @param environments the variables of each handler's Lambda, by handler (`serving/create-chat-completion`)
+ * @param logFile takes what the handlers log; without it that goes where this process's output goes
+ */
 export function streamedFunctions(
   environments: Readonly<Record<string, Readonly<Record<string, string>>>>,
+  logFile?: string,
 ): StreamedFunctions {
   const running = new Map<string, Running>()
   let closed = false
@@ -29,8 +34,15 @@ export function streamedFunctions(
     const worker = new Worker(new URL('./streamed-worker.ts', import.meta.url), {
       env: { ...env },
       name: handler,
+      stdout: logFile !== undefined,
+      stderr: logFile !== undefined,
       workerData: { module: new URL(`../../functions/${handler}.ts`, import.meta.url).href },
     })
+    if (logFile !== undefined) {
+      const log = createWriteStream(logFile, { flags: 'a' })
+      worker.stdout.pipe(log, { end: false })
+      worker.stderr.pipe(log, { end: false })
+    }
     const ready = Promise.withResolvers<URL>()
     const slow = setTimeout(() => {
       ready.reject(new Error(`functions/${handler}.ts was not ready within ${READY_WITHIN_MS / 1000} s`))
