@@ -16,7 +16,7 @@ type Count = { passed: number; failed: number }
 type Suite = { name: string; run: (reports: string) => Promise<Count> }
 
 const suites: Suite[] = [
-  { name: 'unit', run: reports => jest(reports, 'unit', ['--config', 'jest.config.mjs']) },
+  { name: 'unit', run: reports => jest(reports, 'unit', ['--config', 'jest.config.mjs', '--maxWorkers=2']) },
   { name: 'python', run: pytest },
   {
     name: 'e2e',
