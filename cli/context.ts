@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
-import { Wallet } from 'ethers'
+import { JsonRpcProvider, Wallet } from 'ethers'
 import { createClient } from '../api/client.ts'
 import { OpenLedgerError } from '../domain/errors.ts'
 import { openSession, type Session } from './actions/session.ts'
@@ -37,4 +37,15 @@ export function walletOf(options: { keyFile?: string }): Wallet {
     })
   }
   return new Wallet(key)
+}
+
+/** The same wallet on the deployment's chain, for transactions. */
+export function connected(profile: Profile, session: Session, options: { keyFile?: string }): Wallet {
+  if (profile.rpcUrl === undefined) {
+    throw new OpenLedgerError('malformed', 'This needs the chain', {
+      expected: `"rpcUrl" in the profile ${profile.name}`,
+    })
+  }
+  const provider = new JsonRpcProvider(profile.rpcUrl, session.genesis.chainId, { staticNetwork: true })
+  return walletOf(options).connect(provider)
 }

@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { chat } from './commands/chat.ts'
+import { claim } from './commands/claim.ts'
 import { freeze } from './commands/freeze.ts'
 import { genesis } from './commands/genesis.ts'
 import { importModel } from './commands/import-model.ts'
+import { init } from './commands/init.ts'
 import { judge } from './commands/judge.ts'
+import { keys } from './commands/keys.ts'
 import { propose } from './commands/propose.ts'
 import { rehearse } from './commands/rehearse.ts'
 import { review } from './commands/review.ts'
@@ -26,6 +29,7 @@ export async function openLedger(argv: readonly string[]): Promise<number> {
     .option('--json', 'print what the command found as JSON', false)
     .exitOverride()
   const commands = [
+    init,
     genesis,
     status,
     propose,
@@ -34,6 +38,8 @@ export async function openLedger(argv: readonly string[]): Promise<number> {
     upload,
     freeze,
     judge,
+    keys,
+    claim,
     chat,
     runs,
     importModel,
