@@ -33,6 +33,9 @@ def test_a_fine_tune_gives_servable_weights_an_adapter_snapshots_and_figures(tun
     assert figures["recordsTooLong"] == []
     assert figures["resumedFrom"] is None
     assert figures["curve"][-1]["loss"] < figures["curve"][0]["loss"]
+    progress = [json.loads(line) for line in (tuned.checkpoints / "progress.jsonl").read_text().splitlines()]
+    assert [{"step": point["step"], "loss": point["loss"]} for point in progress] == figures["curve"]
+    assert all(point["tokens_per_second"] >= 0 for point in progress)
     snapshots = sorted(path.name for path in (tuned.model_dir / "snapshots").iterdir())
     assert snapshots == ["step-000002", "step-000006", "step-000010"]
     rate = json.loads((tuned.model_dir / "snapshots" / "step-000006" / "snapshot.json").read_text())["learningRate"]
