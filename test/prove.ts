@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path'
  * ones; fast-check prints the seed of a failure, and PROVE_SEED repeats it.
  */
 const ROOT = resolve(import.meta.dirname, '..')
-const RUNS = process.env.PROVE_RUNS ?? '5000'
+const RUNS = process.env.PROVE_RUNS ?? '1000'
 const seed = process.env.PROVE_SEED ?? String(Math.floor(Date.now() / 1_000))
 const files = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' }).filter(
   file =>
