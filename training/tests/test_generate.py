@@ -1,6 +1,6 @@
 """Sampling answers for validators."""
 
-from generate import distinct
+from generate import most_different
 
 
 def test_each_prompt_gets_different_answers(job):
@@ -39,4 +39,9 @@ def test_several_greedy_answers_are_refused(job):
 
 
 def test_equal_and_empty_answers_count_once_and_not_at_all():
-    assert distinct(["a", "a", "", "b", "c"], 2) == ["a", "b"]
+    assert most_different(["a", "a", "", "b"], 3) == ["a", "b"]
+
+
+def test_of_the_answers_drawn_the_least_alike_are_kept():
+    drawn = ["s3:GetObject", "s3:GetObjects", "s3:ListBucket (List)", "s3:GetObject"]
+    assert most_different(drawn, 2) == ["s3:GetObject", "s3:ListBucket (List)"]
