@@ -23,6 +23,8 @@ const profileFile = z.strictObject({
   recipeFile: z.string().optional(),
   /** For a rehearsal: the key that gives scripted people gas and OPEN. `OPENLEDGER_FUNDER_KEY` goes before it. */
   funderKey: z.string().optional(),
+  /** What `chat` pays with, and the key that a rehearsal buys. `OPENLEDGER_API_KEY` goes before it. */
+  apiKey: z.string().optional(),
   /** For a rehearsal: the phrase of the scripted people. */
   peoplePhrase: z.string().optional(),
 })

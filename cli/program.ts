@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { chat } from './commands/chat.ts'
 import { claim } from './commands/claim.ts'
+import { doctor } from './commands/doctor.ts'
 import { freeze } from './commands/freeze.ts'
 import { genesis } from './commands/genesis.ts'
 import { importModel } from './commands/import-model.ts'
@@ -30,6 +31,7 @@ export async function openLedger(argv: readonly string[]): Promise<number> {
     .exitOverride()
   const commands = [
     init,
+    doctor,
     genesis,
     status,
     propose,

@@ -1,9 +1,11 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { HDNodeWallet } from 'ethers'
+import { newApiKey } from '../cli/actions/deposit.ts'
 import { loadProfile } from '../cli/profile.ts'
 import { newPhrase, peopleOf } from '../examples/iam-assistant/people.ts'
+import { ALIAS } from '../examples/iam-assistant/play/stage.ts'
 import { rehearse } from '../examples/iam-assistant/rehearse.ts'
 import { DEV_MNEMONIC } from './chain/chain.ts'
 import { type Stack, startStack } from './stack.ts'
@@ -49,13 +51,9 @@ process.exit()
 
 async function main(): Promise<number> {
   const home = resolve(values.home)
-  const phraseFile = join(home, 'state/people/phrase')
   if (values.fresh) rmSync(join(home, 'state'), { recursive: true, force: true })
-  if (!existsSync(phraseFile)) {
-    mkdirSync(join(home, 'state/people'), { recursive: true })
-    writeFileSync(phraseFile, newPhrase(), { mode: 0o600 })
-  }
-  const peoplePhrase = readFileSync(phraseFile, 'utf8')
+  const peoplePhrase = keptSecret(join(home, 'state/people/phrase'), newPhrase)
+  const apiKey = keptSecret(join(home, 'state/people/api-key'), newApiKey)
   const { governors } = peopleOf(peoplePhrase)
   const startedAt = Date.now()
   const stack = await startStack({
@@ -65,10 +63,10 @@ async function main(): Promise<number> {
   })
   try {
     const profileFile = join(home, 'state/profile.json')
-    writeFileSync(profileFile, `${JSON.stringify(profileOf(stack, peoplePhrase), null, 2)}\n`, {
+    writeFileSync(profileFile, `${JSON.stringify(profileOf(stack, { peoplePhrase, apiKey }), null, 2)}\n`, {
       mode: 0o600,
     })
-    console.log(welcome(stack, seconds(startedAt)))
+    console.log(welcome(stack, apiKey, { upAfter: seconds(startedAt), played: played(home) }))
     const reportFile = join(home, 'lifecycle.json')
     let ok = true
     if (values.once || !played(home)) {
@@ -97,6 +95,15 @@ async function main(): Promise<number> {
   }
 }
 
+/** A secret of the scripted people, made at the first start and found by every later one. */
+function keptSecret(file: string, make: () => string): string {
+  if (!existsSync(file)) {
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, make(), { mode: 0o600 })
+  }
+  return readFileSync(file, 'utf8')
+}
+
 function played(home: string): boolean {
   return existsSync(join(home, 'state/played'))
 }
@@ -112,7 +119,7 @@ function aborted(): Promise<null> {
   })
 }
 
-function profileOf(stack: Stack, peoplePhrase: string) {
+function profileOf(stack: Stack, secrets: { peoplePhrase: string; apiKey: string }) {
   return {
     baseUrl: stack.url,
     rpcUrl: stack.rpcUrl,
@@ -128,17 +135,24 @@ function profileOf(stack: Stack, peoplePhrase: string) {
     ...(values.recipe === undefined ? {} : { recipeFile: resolve(values.recipe) }),
     // The development account of the local chain, known to everybody: worth nothing anywhere else.
     funderKey: HDNodeWallet.fromPhrase(DEV_MNEMONIC).privateKey,
-    peoplePhrase,
+    ...secrets,
   }
 }
 
-function welcome(stack: Stack, upAfter: number): string {
+function welcome(stack: Stack, apiKey: string, now: { upAfter: number; played: boolean }): string {
+  const body = JSON.stringify({
+    model: ALIAS,
+    messages: [{ role: 'user', content: 's3: list the objects in a bucket' }],
+  })
   return `
-OpenLedger is up after ${upAfter} s.
+OpenLedger is up after ${now.upAfter} s.
   Interface   ${stack.url}/v1   (OpenAPI: ${stack.url}/openapi.json)
   Page        ${stack.url}/     The life of this model, as it happens
-  Try         curl -s ${stack.url}/v1/genesis
-              curl -s ${stack.url}/v1/proposals
+  API key     ${apiKey}${now.played ? '' : '   (a holder pays for it in the last step)'}
+  Try         curl -s ${stack.url}/v1/proposals
               curl -s ${stack.url}/v1/models
+  ${now.played ? 'Ask it     ' : 'After that '} curl -sN ${stack.url}/v1/chat/completions \\
+                -H 'authorization: Bearer ${apiKey}' -H 'content-type: application/json' \\
+                -d '${body}'
 `
 }

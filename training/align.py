@@ -3,7 +3,7 @@
 Recipe `rloo`: REINFORCE leave-one-out (Ahmadian et al. 2024) against the reward model, held near the parent by a
 penalty on divergence. Recipe `dpo`: direct preference optimisation (Rafailov et al. 2023) on the pairs themselves.
 
-Channels: `model` (the parent's weights), and for rloo `prompts` and `reward-model`, for dpo `pairs`.
+Channels: `model` (the parent's weights), and for rloo `prompts` and `reward`, for dpo `pairs`.
 Output: `merged/`, `adapter/`, `metrics.json`.
 """
 
@@ -131,7 +131,7 @@ def rloo_trainer(model, tokenizer, arguments: AlignArguments, callbacks: list) -
     order = training_order(lengths, arguments.max_steps * prompts_a_step, prompts_a_step, arguments.seed)
     return RLOOTrainer(
         model=model,
-        reward_funcs=RewardScorer(model, channel("reward-model")),
+        reward_funcs=RewardScorer(model, channel("reward")),
         reward_processing_classes=tokenizer,
         args=RLOOConfig(
             num_generations=arguments.generations,

@@ -63,7 +63,7 @@ def channel(name: str) -> Path:
 
 def optional_channel(name: str) -> Path | None:
     """Folder of an input channel that the job can do without."""
-    value = os.environ.get("SM_CHANNEL_" + name.upper().replace("-", "_"))
+    value = os.environ.get("SM_CHANNEL_" + name.upper())
     return Path(value) if value else None
 
 

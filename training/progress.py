@@ -46,7 +46,9 @@ class ProgressCallback(TrainerCallback):
     def publish(self, state) -> None:
         """Write the curve so far. It is rewritten whole: after an interruption it then holds no step twice."""
         points = [
-            point | ({"tokens_per_second": self.speeds[point["step"]]} if point["step"] in self.speeds else {})
+            point
+            | {"max_steps": state.max_steps}
+            | ({"tokens_per_second": self.speeds[point["step"]]} if point["step"] in self.speeds else {})
             for point in loss_curve(state)
         ]
         unfinished = checkpoint_dir() / f".{PROGRESS}"

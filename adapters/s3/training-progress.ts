@@ -1,6 +1,11 @@
 import type { Files } from './files.ts'
 
-export type ProgressPoint = { step: number; loss: number; tokensPerSecond: number | null }
+export type ProgressPoint = {
+  step: number
+  maxSteps: number | null
+  loss: number
+  tokensPerSecond: number | null
+}
 
 /**
  * What a running job has logged so far: it appends to `progress.jsonl` beside its checkpoints, which SageMaker
@@ -18,13 +23,16 @@ export async function trainingProgress(
     .split('\n')
     .flatMap(line => {
       try {
-        const point = JSON.parse(line) as { step?: unknown; loss?: unknown; tokens_per_second?: unknown }
-        if (typeof point.step !== 'number' || typeof point.loss !== 'number') return []
-        const speed = typeof point.tokens_per_second === 'number' ? point.tokens_per_second : null
-        return [{ step: point.step, loss: point.loss, tokensPerSecond: speed }]
+        const { step, loss, max_steps, tokens_per_second } = JSON.parse(line) as Record<string, unknown>
+        if (typeof step !== 'number' || typeof loss !== 'number') return []
+        return [
+          { step, maxSteps: numberOrNull(max_steps), loss, tokensPerSecond: numberOrNull(tokens_per_second) },
+        ]
       } catch {
         // The last line may be cut while the job writes it; the next read has it whole.
         return []
       }
     })
 }
+
+const numberOrNull = (value: unknown) => (typeof value === 'number' ? value : null)

@@ -22,7 +22,15 @@ export const runView = z.object({
   failure: z.object({ error: z.string(), cause: z.string() }).nullable(),
   steps: z.array(runStep),
   /** Training metrics as they arrive: one point a logged step. */
-  metrics: z.array(z.object({ step: z.int(), loss: z.number(), tokensPerSecond: z.number().nullable() })),
+  metrics: z.array(
+    z.object({
+      step: z.int(),
+      /** How many steps the job will take in all. */
+      maxSteps: z.int().nullable(),
+      loss: z.number(),
+      tokensPerSecond: z.number().nullable(),
+    }),
+  ),
   output: z.record(z.string(), z.unknown()).nullable(),
 })
 export type RunView = z.infer<typeof runView>

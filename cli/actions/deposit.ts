@@ -45,17 +45,19 @@ export async function deposit(
   return { transaction: parseBytes32(funded.hash), period: openPeriod, amountWei }
 }
 
+/** A key as `POST /v1/keys` expects its hash. Whoever makes it is the only one who has its text. */
+export const newApiKey = () => `olk_${randomBytes(32).toString('base64url')}`
+
 /**
- * Makes an API key here and registers its hash against a deposit of the signer. The key's text is shown once: the
- * service never has it.
+ * Registers the hash of an API key against a deposit of the signer. The key is made here unless one is brought.
  * @throws ApiError with the service's refusal, also when the deposit is not final within half an hour
  */
 export async function buyKey(
   session: Session,
   signer: Signer,
-  input: { depositTx: Bytes32 },
+  input: { depositTx: Bytes32; apiKey?: string },
 ): Promise<{ apiKey: string; key: CallOutput<'createKey'> }> {
-  const apiKey = `olk_${randomBytes(32).toString('base64url')}`
+  const { apiKey = newApiKey() } = input
   const message = {
     account: addressOf(signer),
     keyHash: keccak256Hex(apiKey),

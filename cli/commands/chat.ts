@@ -7,7 +7,7 @@ import { contextOf } from '../context.ts'
 export function chat(program: Command): void {
   program
     .command('chat <model> <text>')
-    .description('ask a served model; the API key comes from OPENLEDGER_API_KEY')
+    .description('ask a served model; the API key comes from OPENLEDGER_API_KEY, or from the profile')
     .option('--max-tokens <n>', 'longest answer in tokens', '256')
     .option('--temperature <t>', '0 is the likeliest answer', '0')
     .action(
@@ -18,10 +18,10 @@ export function chat(program: Command): void {
         command: Command,
       ) => {
         const { profile, show } = contextOf(command)
-        const apiKey = process.env.OPENLEDGER_API_KEY
+        const apiKey = process.env.OPENLEDGER_API_KEY ?? profile.apiKey
         if (apiKey === undefined) {
           throw new OpenLedgerError('key-missing', 'There is no API key', {
-            expected: 'the environment variable OPENLEDGER_API_KEY',
+            expected: 'the environment variable OPENLEDGER_API_KEY, or "apiKey" in the profile',
           })
         }
         const client = createClient({ baseUrl: profile.baseUrl, apiKey })

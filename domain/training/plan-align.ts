@@ -14,7 +14,7 @@ export type AlignPlan = {
   /** Several answers of the parent to each prompt of the first round. */
   readonly sample: PlannedJob
   readonly rewardModel: PlannedJob
-  /** Its `reward-model` channel is added by the machine once the reward model's job has a name. */
+  /** Its `reward` channel is added by the machine once the reward model's job has a name. */
   readonly align: PlannedJob
   /** The candidate on the sealed set, and its answers to the second round; `model` is added by the machine. */
   readonly evaluate: PlannedJob

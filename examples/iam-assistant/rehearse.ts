@@ -115,6 +115,7 @@ async function setTheStage(
     modelProfile: profile.modelProfile,
     artifacts,
     fund: gifts => fund({ provider: chain, openToken: session.genesis.openToken, funderKey }, gifts),
+    apiKey: profile.apiKey,
     startByHand: byHand(new SFNClient(settings), aws.stage),
     gate,
     say: progress.say,

@@ -5,8 +5,10 @@ import { logger } from '../http/endpoint.ts'
 type Event = {
   machine: string
   execution: string
-  /** A run's id for warranted machines; else what the execution was about. */
-  subject: string
+  /** From the machine's own catch: a run's id for warranted machines; else what the execution was about. */
+  subject?: string
+  /** From the account's bus: the execution's input as text; null when it was too large to be told. */
+  input?: string | null
   failure: { Error?: string; Cause?: string }
 }
 
@@ -23,8 +25,9 @@ export const handler = async (event: Event) => {
     cause: (event.failure.Cause ?? '').slice(0, MAX_CAUSE_CHARACTERS),
   }
   logger.error('execution.failed', { machine: event.machine, execution: event.execution, ...failure })
-  if (/^0x[0-9a-f]{64}$/.test(event.subject)) {
-    await deps.runs().end(parseBytes32(event.subject), event.execution, {
+  const subject = event.subject ?? runIdIn(event.input)
+  if (/^0x[0-9a-f]{64}$/.test(subject)) {
+    await deps.runs().end(parseBytes32(subject), event.execution, {
       state: 'failed',
       endedAt: Date.now(),
       failure,
@@ -32,4 +35,14 @@ export const handler = async (event: Event) => {
     })
   }
   return failure
+}
+
+/** Anybody who may start an execution writes its input: what it says is only ever compared with the run's record. */
+function runIdIn(input: string | null | undefined): string {
+  try {
+    const { runId } = JSON.parse(input ?? '{}') as { runId?: unknown }
+    return typeof runId === 'string' ? runId : ''
+  } catch {
+    return ''
+  }
 }

@@ -33,7 +33,8 @@ export class FailureRecorder extends Construct {
           event: RuleTargetInput.fromObject({
             machine: EventField.fromPath('$.detail.stateMachineArn'),
             execution: EventField.fromPath('$.detail.name'),
-            subject: EventField.fromPath('$.detail.name'),
+            // The input names the run; a run is ended only for the execution that holds it.
+            input: EventField.fromPath('$.detail.input'),
             failure: {
               Error: EventField.fromPath('$.detail.status'),
               Cause: EventField.fromPath('$.detail.executionArn'),

@@ -27,7 +27,7 @@ def test_rloo_raises_the_reward_and_writes_a_servable_model(job, reward_model, t
     run = job(
         "align",
         ["model", "prompts"],
-        extra={"reward-model": reward_model},
+        extra={"reward": reward_model},
         max_steps=14,
         batch_size=16,
         max_new_tokens=6,

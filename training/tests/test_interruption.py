@@ -53,7 +53,7 @@ def weights(job, folder):
 @pytest.mark.parametrize("name", RUNS)
 def test_a_run_killed_and_stopped_at_random_steps_ends_with_the_same_weights(name, job, reward_channel):
     wanted, hyperparameters, folder = RUNS[name]
-    extra = {"reward-model": reward_channel} if name == "align" else {}
+    extra = {"reward": reward_channel} if name == "align" else {}
     whole = job(name, wanted, "whole", extra, checkpoint_key="run-1", seed=5, **hyperparameters)
     assert whole.run() == 0, whole.log
 

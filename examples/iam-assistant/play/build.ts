@@ -112,13 +112,21 @@ export async function followRun(stage: Stage, runId: string): Promise<RunView> {
     const last = now.metrics.at(-1)
     if (last !== undefined && last.step > step) {
       step = last.step
-      stage.say(`step ${last.step}, loss ${last.loss.toFixed(3)}`)
+      stage.say(`${trainingBar(last)}, loss ${last.loss.toFixed(3)}`)
     }
     return now.state === 'running' ? undefined : now
   })
   if (run.state === 'failed')
     throw new PlayFailed(`The run failed: ${run.failure?.error}: ${run.failure?.cause}`)
   return run
+}
+
+const BAR_CELLS = 24
+
+function trainingBar({ step, maxSteps }: RunView['metrics'][number]): string {
+  if (maxSteps === null) return `step ${step}`
+  const full = Math.min(BAR_CELLS, Math.round((step / maxSteps) * BAR_CELLS))
+  return `${'█'.repeat(full)}${'░'.repeat(BAR_CELLS - full)} step ${step} of ${maxSteps}`
 }
 
 /** An operator starts the pipeline by hand, and starts the voted execution a second time. */

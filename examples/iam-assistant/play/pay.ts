@@ -29,7 +29,10 @@ export async function payAndClaim(stage: Stage): Promise<Record<string, unknown>
 
   await stage.fund([{ address: holder.address, openWei: DEPOSIT_WEI }])
   const paid = await deposit(session, holder.connect(stage.chain), { datanetId, amountWei: DEPOSIT_WEI })
-  const { apiKey } = await buyKey(session, holder, { depositTx: paid.transaction })
+  const { apiKey } = await buyKey(session, holder, {
+    depositTx: paid.transaction,
+    ...(stage.apiKey === undefined ? {} : { apiKey: stage.apiKey }),
+  })
   stage.say(`A holder brought ${inOpen(DEPOSIT_WEI)} OPEN into period ${paid.period} and got a key`)
   const usage = await askAndPay(stage, apiKey)
 

@@ -16,6 +16,8 @@ export type Stage = {
   readonly artifacts: ImportedArtifacts
   /** Gives people gas and OPEN: the treasury of a local chain, or a funder's wallet. */
   readonly fund: (gifts: readonly { address: string; openWei: bigint }[]) => Promise<void>
+  /** The key that the paying holder buys, where the profile has one; else it is made when it is bought. */
+  readonly apiKey: string | undefined
   /** The operator's own attempt to start a pipeline by hand, to see it refused; null without credentials. */
   readonly startByHand:
     | ((machine: string, input: unknown) => Promise<{ error: string; cause: string }>)
