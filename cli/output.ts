@@ -4,6 +4,11 @@ import { isOpenLedgerError } from '../domain/errors.ts'
 /** What a command found: printed as lines for people, or whole as JSON. */
 export type Answer = { readonly lines: readonly string[]; readonly json: unknown }
 
+/** Ends a command that has printed what it found, with exit code 1: something does not hold. */
+export class NotHeld extends Error {
+  override readonly name = 'NotHeld'
+}
+
 export function print(answer: Answer, asJson: boolean): void {
   if (asJson)
     console.log(

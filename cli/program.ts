@@ -17,7 +17,7 @@ import { status } from './commands/status.ts'
 import { upload } from './commands/upload.ts'
 import { verify } from './commands/verify.ts'
 import { vote } from './commands/vote.ts'
-import { explain } from './output.ts'
+import { explain, NotHeld } from './output.ts'
 
 /** The command line. Resolves with the exit code: 0 done, 1 refused or failed, 2 called wrongly. */
 export async function openLedger(argv: readonly string[]): Promise<number> {
@@ -51,8 +51,9 @@ export async function openLedger(argv: readonly string[]): Promise<number> {
   for (const add of commands) add(program)
   try {
     await program.parseAsync([...argv])
-    return typeof process.exitCode === 'number' ? process.exitCode : 0
+    return 0
   } catch (error) {
+    if (error instanceof NotHeld) return 1
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     explain(error, program.opts<{ json: boolean }>().json)
     return 1

@@ -6,7 +6,7 @@ import { accountLooks } from '../doctor/account.ts'
 import { deploymentLooks } from '../doctor/deployment.ts'
 import { type Finding, findings, type Look } from '../doctor/finding.ts'
 import { machineLooks } from '../doctor/machine.ts'
-import { print } from '../output.ts'
+import { NotHeld, print } from '../output.ts'
 import { loadProfile, profilePath } from '../profile.ts'
 
 const REPOSITORY = resolve(import.meta.dirname, '../..')
@@ -57,7 +57,7 @@ export function doctor(program: Command): void {
         },
         json,
       )
-      if (wrong.length > 0) process.exitCode = 1
+      if (wrong.length > 0) throw new NotHeld()
     })
 }
 

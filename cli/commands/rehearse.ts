@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { rehearse as play } from '../../examples/iam-assistant/rehearse.ts'
 import { contextOf } from '../context.ts'
+import { NotHeld } from '../output.ts'
 
 /** Plays the whole life of a model with scripted people on a stage that allows it. */
 export function rehearse(program: Command): void {
@@ -17,6 +18,6 @@ export function rehearse(program: Command): void {
         json: report,
         lines: [report.ok ? 'Every step held.' : 'Not every step held.', `Report: ${options.report}`],
       })
-      if (!report.ok) process.exitCode = 1
+      if (!report.ok) throw new NotHeld()
     })
 }
