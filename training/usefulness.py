@@ -3,7 +3,12 @@
 TracIn (Pruthi et al. 2020): for snapshots of the adapter along the run, the learning rate times the dot product of a
 record's gradient with the set's. A record whose gradient points where the set's questions want the weights to go
 helped; one that points away hurt. Gradients are those of the adapter's weights, of the mean loss over the answer's
-tokens, so that a longer answer is not worth more by its length.
+tokens, so that a longer answer is not worth more by its length. Of a question's answer only the part counts that the
+evaluation compares: a style in which contributors differ, and that nobody grades, would drown what they know.
+
+Each gradient is brought to unit length before it is multiplied, so that the products are cosines (as LESS does, Xia et
+al. 2024): otherwise the few records with the largest loss decide, wrong ones above all. `--normalize false` leaves the
+lengths as they are.
 
 Per-example gradients are kept as random projections, layer by layer: a linear layer's gradient is a sum of outer
 products, and both sides are projected before they are multiplied. The dot products stay right on average, and
@@ -19,8 +24,10 @@ import json
 import random
 import sys
 import time
+from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from job import JobFailure, be_deterministic, channel, emit, job, model_dir, parse_arguments, read_jsonl, write_json
 
@@ -31,6 +38,7 @@ from safetensors.torch import load_file
 from transformers import PreTrainedTokenizerBase
 
 from chat import load_model, load_tokenizer
+from comparisons import COMPARISONS
 
 LOWER_QUANTILE, UPPER_QUANTILE = 0.025, 0.975
 
@@ -40,6 +48,8 @@ class UsefulnessArguments:
     dtype: str = "float32"
     batch_size: int = 16
     projection: int = field(default=16, metadata={"help": "side of each layer's projection; 0 for none"})
+    compare: str = field(default="whole", metadata={"help": "whole, first-line or before-parenthesis"})
+    normalize: bool = field(default=True, metadata={"help": "cosines instead of plain dot products"})
     records_per_contributor: int = field(default=60, metadata={"help": "drawn at random where there are more"})
     resamples: int = 2000
     seed: int = 0
@@ -96,25 +106,38 @@ class PerExampleGradients:
         return rows
 
 
-def tokens_and_labels(tokenizer: PreTrainedTokenizerBase, messages: list[dict]) -> tuple[list[int], int]:
-    """All tokens of a conversation, and where its last message, the answer, begins."""
-    whole = tokenizer.apply_chat_template(messages)["input_ids"]
-    prompt = tokenizer.apply_chat_template(messages[:-1], add_generation_prompt=True)["input_ids"]
-    return whole, len(prompt)
+class Example(NamedTuple):
+    tokens: list[int]
+    begin: int
+    """Where the answer begins."""
+    end: int
+    """Where the part of it that counts is over."""
 
 
-def gradients(model, collector: PerExampleGradients, examples: list[tuple[list[int], int]], batch_size: int, pad: int):
+def example_of(tokenizer: PreTrainedTokenizerBase, messages: list[dict], compare: str = "whole") -> Example:
+    """A conversation whose last message is the answer. The whole answer counts with the token that ends it, as in the
+    training; a part of it ends with its own last token."""
+    text = tokenizer.apply_chat_template(messages, tokenize=False)
+    prompt = tokenizer.apply_chat_template(messages[:-1], add_generation_prompt=True, tokenize=False)
+    encoded = tokenizer(text, return_offsets_mapping=True, add_special_tokens=False)
+    starts = [start for start, _ in encoded["offset_mapping"]]
+    begin = bisect_left(starts, len(prompt))
+    if compare == "whole":
+        return Example(encoded["input_ids"], begin, len(starts))
+    part = COMPARISONS[compare](messages[-1]["content"])
+    return Example(encoded["input_ids"], begin, bisect_left(starts, text.index(part, len(prompt)) + len(part)))
+
+
+def gradients(model, collector: PerExampleGradients, examples: list[Example], batch_size: int, pad: int):
     """One row of gradient an example, in the order given."""
     rows: list[torch.Tensor | None] = [None] * len(examples)
-    order = sorted(range(len(examples)), key=lambda index: len(examples[index][0]))
+    order = sorted(range(len(examples)), key=lambda index: len(examples[index].tokens))
     for start in range(0, len(order), batch_size):
         batch = [examples[index] for index in order[start : start + batch_size]]
-        width = max(len(tokens) for tokens, _ in batch)
-        ids = torch.tensor([tokens + [pad] * (width - len(tokens)) for tokens, _ in batch], device=model.device)
-        real = torch.tensor([[position < len(tokens) for position in range(width)] for tokens, _ in batch])
-        answer = torch.tensor(
-            [[begin <= position < len(tokens) for position in range(width)] for tokens, begin in batch]
-        )
+        width = max(len(example.tokens) for example in batch)
+        ids = torch.tensor([one.tokens + [pad] * (width - len(one.tokens)) for one in batch], device=model.device)
+        real = torch.tensor([[position < len(one.tokens) for position in range(width)] for one in batch])
+        answer = torch.tensor([[one.begin <= position < one.end for position in range(width)] for one in batch])
         mask = answer[:, 1:].to(model.device)
         hidden = model.get_base_model().base_model(input_ids=ids, attention_mask=real.to(model.device), use_cache=False)
         logits = model.get_output_embeddings()(hidden.last_hidden_state[:, :-1][mask]).float()
@@ -144,6 +167,8 @@ def interval(products: torch.Tensor, resamples: int, chance: torch.Generator) ->
 @job
 def main(argv: list[str] | None = None) -> None:
     arguments = parse_arguments(UsefulnessArguments, argv)
+    if arguments.compare not in COMPARISONS:
+        raise JobFailure("unknown-comparison", " or ".join(COMPARISONS), arguments.compare)
     started = time.monotonic()
     be_deterministic(arguments.seed)
     snapshots = sorted(path for path in channel("snapshots").glob("step-*") if path.is_dir())
@@ -160,9 +185,9 @@ def main(argv: list[str] | None = None) -> None:
         for contributor, records in sorted(by_contributor.items())
     }
     tokenizer = load_tokenizer(channel("model"))
-    examples = [tokens_and_labels(tokenizer, record["messages"]) for records in measured.values() for record in records]
+    examples = [example_of(tokenizer, record["messages"]) for records in measured.values() for record in records]
     questions = [
-        tokens_and_labels(tokenizer, [*item["messages"], {"role": "assistant", "content": item["answer"]}])
+        example_of(tokenizer, [*item["messages"], {"role": "assistant", "content": item["answer"]}], arguments.compare)
         for item in read_jsonl(channel("usefulness"))
     ]
     model = PeftModel.from_pretrained(load_model(channel("model"), arguments.dtype), snapshots[0]).eval()
@@ -172,6 +197,8 @@ def main(argv: list[str] | None = None) -> None:
         rate = json.loads((snapshot / "snapshot.json").read_text())["learningRate"]
         set_peft_model_state_dict(model, load_file(snapshot / "adapter_model.safetensors"))
         rows = gradients(model, collector, examples + questions, arguments.batch_size, tokenizer.pad_token_id)
+        if arguments.normalize:
+            rows = torch.nn.functional.normalize(rows)
         products += rate * (rows[: len(examples)] @ rows[len(examples) :].T)
         emit(event="snapshot", snapshot=snapshot.name, seconds=round(time.monotonic() - started, 1))
 

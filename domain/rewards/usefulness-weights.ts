@@ -1,8 +1,8 @@
 /**
  * From measured usefulness to the weights by which contributors share their pool.
  *
- * Usefulness comes from the measuring job as `{ value, low, high }` in a scale of its own (gradient dot
- * products), for the contributor's whole contribution. It is logged as integers in ppm of the largest lower
+ * Usefulness comes from the measuring job as `{ value, low, high }` in a scale of its own (cosines of
+ * gradients), for the contributor's whole contribution. It is logged as integers in ppm of the largest lower
  * bound of the round (of the largest absolute bound where none is above zero), lower bounds rounded down and
  * upper bounds up, and everything that is paid follows from those integers:
  *

@@ -7,7 +7,7 @@ from support import a_record, write_channel
 from transformers import AutoModelForCausalLM
 
 from chat import load_tokenizer
-from usefulness import PerExampleGradients, gradients, interval, tokens_and_labels
+from usefulness import PerExampleGradients, example_of, gradients, interval
 
 
 @pytest.fixture(scope="module")
@@ -22,14 +22,15 @@ def adapted(tiny):
 @pytest.fixture(scope="module")
 def examples(tiny):
     tokenizer = load_tokenizer(tiny)
-    return [tokens_and_labels(tokenizer, a_record(number)["messages"]) for number in range(10)]
+    return [example_of(tokenizer, a_record(number)["messages"]) for number in range(10)]
 
 
-def by_autograd(model, tokens, begin):
+def by_autograd(model, tokens, begin, end):
     """One example's gradient in the plain way."""
     ids = torch.tensor([tokens])
     labels = ids.clone()
     labels[:, :begin] = -100
+    labels[:, end:] = -100
     model.zero_grad()
     model(input_ids=ids, labels=labels).loss.backward()
     # The order of the collector: layer by layer as the model names them.
@@ -48,6 +49,26 @@ def test_gradients_of_a_batch_are_those_of_its_examples_one_by_one(adapted, exam
     assert seen.shape == expected.shape
     assert torch.allclose(seen, expected, atol=1e-5, rtol=1e-3)
     assert seen.norm(dim=1).min() > 1e-3
+
+
+def test_only_the_compared_part_of_a_question_counts(adapted, tiny):
+    tokenizer = load_tokenizer(tiny)
+    asked = {"role": "user", "content": "s3: put an object"}
+
+    def answered(text, compare):
+        return example_of(tokenizer, [asked, {"role": "assistant", "content": text}], compare)
+
+    styled = answered("s3:PutObject (Write)", "before-parenthesis")
+    counted = styled.tokens[styled.begin : styled.end]
+    assert tokenizer.decode(counted) == "s3:PutObject"
+    whole = answered("s3:PutObject (Write)", "whole")
+    assert tokenizer.decode(whole.tokens[whole.begin : whole.end]).startswith("s3:PutObject (Write)")
+    examples = [styled, answered("s3:PutObject", "before-parenthesis")]
+    expected = torch.stack([by_autograd(adapted, *example) for example in examples])
+    seen = gradients(adapted, PerExampleGradients(adapted, side=0, seed=0), examples, batch_size=2, pad=2)
+    assert torch.allclose(seen, expected, atol=1e-5, rtol=1e-3)
+    # What follows the compared part changes nothing.
+    assert torch.allclose(seen[0], seen[1], atol=1e-5, rtol=1e-3)
 
 
 def test_projected_dot_products_are_right_on_average(tiny, examples):
