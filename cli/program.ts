@@ -29,6 +29,8 @@ export async function openLedger(argv: readonly string[]): Promise<number> {
     .option('--profile <name>', 'which deployment: `local`, or .openledger/<name>.json', 'local')
     .option('--json', 'print what the command found as JSON', false)
     .exitOverride()
+    .showHelpAfterError()
+    .configureOutput({ writeErr: text => (wantsJson(argv) ? undefined : process.stderr.write(text)) })
   const commands = [
     init,
     doctor,
@@ -54,10 +56,21 @@ export async function openLedger(argv: readonly string[]): Promise<number> {
     return 0
   } catch (error) {
     if (error instanceof NotHeld) return 1
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    explain(error, program.opts<{ json: boolean }>().json)
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return 0
+      if (wantsJson(argv)) console.log(JSON.stringify({ error: usage(error) }, null, 2))
+      return 2
+    }
+    explain(error, wantsJson(argv))
     return 1
   }
+}
+
+/** Known before anything is parsed, so that a refused command line is told as JSON too. */
+const wantsJson = (argv: readonly string[]) => argv.includes('--json')
+
+function usage({ message }: CommanderError) {
+  return { code: 'usage', message: message.replace(/^error: /, ''), expected: 'see openledger --help' }
 }
 
 function version(): string {

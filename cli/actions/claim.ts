@@ -1,6 +1,7 @@
 import { type Signer as ChainSigner, Contract } from 'ethers'
 import { OpenLedgerError } from '../../domain/errors.ts'
 import { type Bytes32, parseBytes32 } from '../../domain/protocol/hex.ts'
+import { open } from '../output.ts'
 import type { Session } from './session.ts'
 
 const CLAIMS_ABI = [
@@ -18,13 +19,16 @@ export async function claim(
   sender: ChainSigner,
   account: string,
 ): Promise<{ transaction: Bytes32; claimedWei: bigint; period: number }> {
-  const { proof, claimableWei, pending } = await session.client.call('getRewards', {
-    params: { address: account },
-  })
+  const { proof, claimableWei, claimedWei, cumulativeWei, heldWei, pending } = await session.client.call(
+    'getRewards',
+    {
+      params: { address: account },
+    },
+  )
   if (proof === null || claimableWei === '0')
     throw new OpenLedgerError('not-found', 'There is nothing to claim now', {
       expected: pending === null ? 'a settled period with a share' : `after ${pending.claimableAt}`,
-      seen: `${claimableWei} base units`,
+      seen: `${open(cumulativeWei)} OPEN earned, ${open(claimedWei)} claimed, ${open(heldWei)} held`,
     })
   const claims = new Contract(session.genesis.rewardClaims, CLAIMS_ABI, sender)
   const sent = await claims.getFunction('claim')(account, proof.cumulativeWei, proof.siblings, {

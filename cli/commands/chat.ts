@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { createClient } from '../../api/client.ts'
 import { OpenLedgerError } from '../../domain/errors.ts'
+import { count, temperature } from '../arguments.ts'
 import { contextOf } from '../context.ts'
 
 /** One question to a served model, streamed. */
@@ -8,20 +9,22 @@ export function chat(program: Command): void {
   program
     .command('chat <model> <text>')
     .description('ask a served model; the API key comes from OPENLEDGER_API_KEY, or from the profile')
-    .option('--max-tokens <n>', 'longest answer in tokens', '256')
-    .option('--temperature <t>', '0 is the likeliest answer', '0')
+    .option('--max-tokens <n>', 'longest answer in tokens', count, 256)
+    .option('--temperature <t>', '0 is the likeliest answer', temperature, 0)
     .action(
       async (
         model: string,
         text: string,
-        options: { maxTokens: string; temperature: string },
+        options: { maxTokens: number; temperature: number },
         command: Command,
       ) => {
         const { profile, show } = contextOf(command)
         const apiKey = process.env.OPENLEDGER_API_KEY ?? profile.apiKey
         if (apiKey === undefined) {
           throw new OpenLedgerError('key-missing', 'There is no API key', {
-            expected: 'the environment variable OPENLEDGER_API_KEY, or "apiKey" in the profile',
+            expected:
+              'the environment variable OPENLEDGER_API_KEY, or "apiKey" in the profile; `keys create` buys one',
+            seen: 'neither',
           })
         }
         const client = createClient({ baseUrl: profile.baseUrl, apiKey })
@@ -30,8 +33,8 @@ export function chat(program: Command): void {
         for await (const chunk of client.streamChat({
           model,
           messages: [{ role: 'user', content: text }],
-          max_tokens: Number(options.maxTokens),
-          temperature: Number(options.temperature),
+          max_tokens: options.maxTokens,
+          temperature: options.temperature,
         })) {
           const piece = chunk.choices[0]?.delta.content ?? ''
           answer += piece

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { claim as send } from '../actions/claim.ts'
-import { connected, contextOf } from '../context.ts'
+import { connected, contextOf, walletOf } from '../context.ts'
 import { open } from '../output.ts'
 
 /** Claims on chain what an account has earned. */
@@ -11,6 +11,7 @@ export function claim(program: Command): void {
     .option('--key-file <file>', 'private key of the account (or OPENLEDGER_KEY)')
     .action(async (options: { keyFile?: string }, command: Command) => {
       const { profile, session, show } = contextOf(command)
+      walletOf(options)
       const opened = await session()
       const wallet = connected(profile, opened, options)
       const claimed = await send(opened, wallet, wallet.address)

@@ -1,20 +1,23 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { OpenLedgerError } from '../../domain/errors.ts'
-import { parseAddress } from '../../domain/protocol/hex.ts'
+import { rulePresets } from '../../domain/governance/rules.ts'
+import type { Address } from '../../domain/protocol/hex.ts'
+import { address, addresses, count, urls } from '../arguments.ts'
+import { readJson } from '../files.ts'
 import { print } from '../output.ts'
 
 type Options = {
   stage: string
-  chainId: string
-  gOpen: string
-  openToken: string
-  rewardClaims: string
+  chainId: number
+  gOpen: Address
+  openToken: Address
+  rewardClaims: Address
   rpc: string[]
-  governor: string[]
-  threshold: string
+  governor: Address[]
+  threshold: number
   rules: string
 }
 
@@ -26,34 +29,37 @@ export function init(program: Command): void {
       'write the genesis facts of a stage into config/<stage>.json; they are made once and kept for ever',
     )
     .requiredOption('--stage <name>', 'a stage of config/, for instance dev')
-    .requiredOption('--chain-id <n>')
-    .requiredOption('--g-open <address>', 'the gOPEN contract')
-    .requiredOption('--open-token <address>', 'the OPEN contract')
-    .requiredOption('--reward-claims <address>', 'the RewardClaims contract')
-    .requiredOption('--rpc <url...>', 'RPC endpoints that must agree; a stage with money in it needs two')
-    .requiredOption('--governor <address...>', 'the Protocol Governors')
-    .requiredOption('--threshold <m>', 'how many governors admit a proposal')
-    .option('--rules <preset>', 'openledger-contracts, openledger-docs or rehearsal', 'openledger-contracts')
+    .requiredOption('--chain-id <n>', 'of the chain that gOPEN is on', count)
+    .requiredOption('--g-open <address>', 'the gOPEN contract', address)
+    .requiredOption('--open-token <address>', 'the OPEN contract', address)
+    .requiredOption('--reward-claims <address>', 'the RewardClaims contract', address)
+    .requiredOption(
+      '--rpc <url...>',
+      'RPC endpoints that must agree; a stage with money in it needs two',
+      urls,
+    )
+    .requiredOption('--governor <address...>', 'the Protocol Governors', addresses)
+    .requiredOption('--threshold <m>', 'how many governors admit a proposal', count)
+    .addOption(
+      new Option('--rules <preset>', 'windows, threshold and quorum')
+        .choices(Object.keys(rulePresets))
+        .default('openledger-contracts'),
+    )
     .action((options: Options, command: Command) => {
-      const file = resolve('config', `${options.stage}.json`)
-      if (!existsSync(file)) {
-        throw new OpenLedgerError('not-found', `There is no stage "${options.stage}"`, { expected: file })
-      }
-      const settings = JSON.parse(readFileSync(file, 'utf8')) as { genesis: unknown }
-      if (settings.genesis !== null) {
-        throw new OpenLedgerError('conflict', 'This stage has its genesis facts already', {
-          expected: '"genesis": null in the file',
-          seen: 'facts that every signature of the deployment is bound to',
-        })
-      }
+      const { governor: governors, threshold } = options
+      if (new Set(governors).size !== governors.length)
+        command.error('error: --governor names somebody twice')
+      if (threshold > governors.length)
+        command.error(`error: --threshold ${threshold} is more than the ${governors.length} governors`)
+      const { file, settings } = readStage(options.stage)
       const genesis = {
         deploymentId: `0x${randomBytes(32).toString('hex')}`,
-        chainId: Number(options.chainId),
-        gOpen: parseAddress(options.gOpen),
-        openToken: parseAddress(options.openToken),
-        rewardClaims: parseAddress(options.rewardClaims),
+        chainId: options.chainId,
+        gOpen: options.gOpen,
+        openToken: options.openToken,
+        rewardClaims: options.rewardClaims,
         rpcUrls: options.rpc,
-        governors: { addresses: options.governor.map(parseAddress), threshold: Number(options.threshold) },
+        governors: { addresses: governors, threshold },
         rules: options.rules,
       }
       writeFileSync(file, `${JSON.stringify({ ...settings, genesis }, null, 2)}\n`)
@@ -68,4 +74,30 @@ export function init(program: Command): void {
         command.optsWithGlobals<{ json: boolean }>().json,
       )
     })
+}
+
+/** The file of a stage without genesis facts. @throws OpenLedgerError not-found, malformed, conflict */
+function readStage(stage: string): { file: string; settings: Record<string, unknown> } {
+  const folder = resolve('config')
+  const stages = existsSync(folder)
+    ? readdirSync(folder).flatMap(file => (file.endsWith('.json') ? [file.slice(0, -'.json'.length)] : []))
+    : []
+  const file = resolve(folder, `${stage}.json`)
+  if (!stages.includes(stage))
+    throw new OpenLedgerError('not-found', `There is no stage "${stage}"`, {
+      expected: file,
+      seen: stages.length === 0 ? `no stages in ${folder}` : `stages: ${stages.join(', ')}`,
+    })
+  const settings = readJson(file, 'the settings of a stage')
+  if (typeof settings !== 'object' || settings === null || !('genesis' in settings))
+    throw new OpenLedgerError('malformed', `${file} is not a stage`, {
+      expected: 'an object with "genesis": null',
+      seen: 'no "genesis"',
+    })
+  if (settings.genesis !== null)
+    throw new OpenLedgerError('conflict', 'This stage has its genesis facts already', {
+      expected: '"genesis": null in the file',
+      seen: 'facts that every signature of the deployment is bound to',
+    })
+  return { file, settings: { ...settings } }
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { buyKey, deposit } from '../actions/deposit.ts'
-import { connected, contextOf } from '../context.ts'
+import { id, wholeOpen } from '../arguments.ts'
+import { connected, contextOf, walletOf } from '../context.ts'
 
 /** Buys an API key by a deposit on chain. */
 export function keys(program: Command): void {
@@ -9,17 +10,16 @@ export function keys(program: Command): void {
     .description('API keys, bought by a deposit of OPEN')
     .command('create')
     .description('deposit OPEN into the open payout period and get an API key for it; the key is shown once')
-    .requiredOption('--datanet <id>', 'whose model the credit is meant for')
-    .requiredOption('--amount <open>', 'whole OPEN to deposit')
+    .requiredOption('--datanet <id>', 'whose model the credit is meant for', id)
+    .requiredOption('--amount <open>', 'whole OPEN to deposit', wholeOpen)
     .option('--key-file <file>', 'private key of the account (or OPENLEDGER_KEY)')
-    .action(async (options: { datanet: string; amount: string; keyFile?: string }, command: Command) => {
+    .action(async (options: { datanet: string; amount: bigint; keyFile?: string }, command: Command) => {
       const { profile, session, show } = contextOf(command)
-      if (!/^[1-9][0-9]{0,17}$/.test(options.amount))
-        command.error('--amount is a whole number of OPEN, for instance 100')
+      const { datanet: datanetId, amount: amountWei } = options
+      walletOf(options)
       const opened = await session()
       const wallet = connected(profile, opened, options)
-      const amountWei = BigInt(options.amount) * 10n ** 18n
-      const paid = await deposit(opened, wallet, { datanetId: options.datanet, amountWei })
+      const paid = await deposit(opened, wallet, { datanetId, amountWei })
       const { apiKey, key } = await buyKey(opened, wallet, { depositTx: paid.transaction })
       show({
         json: { apiKey, key, deposit: paid },

@@ -1,26 +1,27 @@
-import type { Command } from 'commander'
+import { Argument, type Command } from 'commander'
 import { review as send } from '../actions/review.ts'
+import { id } from '../arguments.ts'
 import { contextOf, walletOf } from '../context.ts'
 
 /** A governor's signed review. */
 export function review(program: Command): void {
   program
-    .command('review <proposal> <decision>')
+    .command('review')
+    .argument('<proposal>', 'its id', id)
+    .addArgument(new Argument('<decision>').choices(['admit', 'reject']))
     .description('as a Protocol Governor, `admit` or `reject` a proposal, with a public reason')
-    .requiredOption('--reason <text>')
+    .requiredOption('--reason <text>', 'published with the review')
     .option('--key-file <file>', 'private key of the governor (or OPENLEDGER_KEY)')
     .action(
       async (
         proposalId: string,
-        decision: string,
+        decision: 'admit' | 'reject',
         options: { reason: string; keyFile?: string },
         command: Command,
       ) => {
         const { session, show } = contextOf(command)
-        if (decision !== 'admit' && decision !== 'reject')
-          command.error('the decision is `admit` or `reject`')
-        const input = { proposalId, decision: decision as 'admit' | 'reject', reason: options.reason }
-        const answer = await send(await session(), walletOf(options), input)
+        const wallet = walletOf(options)
+        const answer = await send(await session(), wallet, { proposalId, decision, reason: options.reason })
         show({
           json: answer,
           lines: [

@@ -1,15 +1,17 @@
 import type { Command } from 'commander'
+import { id } from '../arguments.ts'
 import { contextOf } from '../context.ts'
 
 /** Runs of the pipelines; one run with its steps and its training loss. */
 export function runs(program: Command): void {
   program
-    .command('runs [id]')
+    .command('runs')
+    .argument('[id]', 'one run', id)
     .description('runs of the pipelines, or one of them with its steps')
-    .action(async (id: string | undefined, _options: object, command: Command) => {
+    .action(async (runId: string | undefined, _options: object, command: Command) => {
       const { session, show } = contextOf(command)
       const { client } = await session()
-      if (id === undefined) {
+      if (runId === undefined) {
         const { items } = await client.call('listRuns')
         show({
           json: items,
@@ -19,7 +21,7 @@ export function runs(program: Command): void {
         })
         return
       }
-      const run = await client.call('getRun', { params: { id } })
+      const run = await client.call('getRun', { params: { id: runId } })
       const last = run.metrics.at(-1)
       show({
         json: run,

@@ -21,16 +21,14 @@ export function status(program: Command): void {
         lines: [
           ...proposals.items.map(
             ({ id, state, document, tally }) =>
-              `proposal  ${id.slice(0, 12)}  ${state.padEnd(9)}  for ${open(tally.forWei)}, against ${open(tally.againstWei)}  ${document.title}`,
+              `proposal  ${id}  ${state.padEnd(9)}  for ${open(tally.forWei)}, against ${open(tally.againstWei)}  ${document.title}`,
           ),
           ...datanets.items.map(
             ({ id, terms, counts }) =>
-              `datanet   ${id.slice(0, 12)}  ${counts.acceptedRecords} records of ${counts.submissions} submissions  ${terms.title}`,
+              `datanet   ${id}  ${counts.acceptedRecords} records of ${counts.submissions} submissions  ${terms.title}`,
           ),
-          ...runs.items.map(
-            ({ id, kind, state }) => `run       ${id.slice(0, 12)}  ${state.padEnd(9)}  ${kind}`,
-          ),
-          ...models.data.map(({ id, version }) => `model     ${id}  version ${version.slice(0, 12)}`),
+          ...runs.items.map(({ id, kind, state }) => `run       ${id}  ${state.padEnd(9)}  ${kind}`),
+          ...models.data.map(({ id, version }) => `model     ${id}  version ${version}`),
         ],
       })
     })

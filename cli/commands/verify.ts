@@ -1,6 +1,7 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import { type Client, createClient } from '../../api/client.ts'
 import { type Report, verifyRecord } from '../../verify/index.ts'
+import { count, id } from '../arguments.ts'
 import { type ChainFacts, chainFacts } from '../evidence/chain-facts.ts'
 import {
   type Against,
@@ -86,7 +87,7 @@ export function verify(program: Command): void {
     .command('record <file>')
     .description('a record proof: that a record is, or is not, in a frozen dataset')
     .option('--genesis <file>', 'genesis facts to trust')
-    .option('--dataset <id>', 'the frozen dataset that a proposal or a version names')
+    .option('--dataset <id>', 'the frozen dataset that a proposal or a version names', id)
     .action(async (file: string, options: { genesis?: string; dataset?: string }, command: Command) => {
       const proof = readJson(file, 'a record proof')
       const trusted = options.genesis === undefined ? TRUST_NOTHING : trustOfFile(options.genesis)
@@ -142,11 +143,6 @@ const isId = (subject: string) => /^0x[0-9a-f]{64}$/i.test(subject)
 function clientOf(command: Command): Client {
   const { profile } = command.optsWithGlobals<{ profile: string }>()
   return createClient({ baseUrl: loadProfile(profile).baseUrl })
-}
-
-function count(text: string): number {
-  if (!/^[1-9][0-9]{0,9}$/.test(text)) throw new InvalidArgumentError('A period is a number like 20780.')
-  return Number(text)
 }
 
 /** @throws NotHeld after printing the report, unless everything held */

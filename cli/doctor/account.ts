@@ -7,16 +7,22 @@ import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts'
 import { modelManifest } from '../artifacts/base-model.ts'
 import type { Profile } from '../profile.ts'
 import { awsSettings } from '../profile.ts'
-import { type Look, Skipped } from './finding.ts'
+import { LOOK_MS, type Look, Skipped } from './finding.ts'
 
 /** What a deployment needs of the AWS account: who asks, the CDK's bootstrap, quotas, and the base model. */
 
-type Settings = ReturnType<typeof awsSettings> | { region?: string }
+type Settings = (ReturnType<typeof awsSettings> | { region?: string }) & {
+  maxAttempts: number
+  requestHandler: Record<string, unknown>
+}
 type ModelProfile = {
   localOnly: boolean
   training: { instanceType: string; instanceCount: number; spot: boolean }
   serving: { instanceType: string; maxCopies: number }
 }
+
+/** What hangs must not outlive its look. */
+const GIVE_UP = { connectionTimeout: LOOK_MS, requestTimeout: LOOK_MS, throwOnRequestTimeout: true }
 
 const BOOTSTRAP = 'CDKToolkit'
 /** Of the bootstrap template: the one from which the CDK may publish assets with this app's synthesizer. */
@@ -28,8 +34,9 @@ export function accountLooks(
   modelProfiles: readonly string[],
   repository: string,
 ): Look[] {
-  const settings: Settings = profile?.aws === undefined ? {} : awsSettings(profile)
-  const isLocal = 'endpoint' in settings
+  const own = profile?.aws === undefined ? {} : awsSettings(profile)
+  const isLocal = 'endpoint' in own
+  const settings: Settings = { ...own, maxAttempts: 1, requestHandler: { ...GIVE_UP } }
   return [
     {
       name: 'credentials',

@@ -1,24 +1,24 @@
-import { JsonRpcProvider } from 'ethers'
+import { formatEther } from 'ethers'
 import { createClient } from '../../api/client.ts'
+import { settlerOf } from '../actions/settler.ts'
+import { chainAt } from '../context.ts'
 import type { Profile } from '../profile.ts'
-import { type Look, Skipped } from './finding.ts'
+import { LOOK_MS, type Look, Skipped } from './finding.ts'
 
 /** Whether a deployment answers, has its log's first leaf, and agrees with the chain. */
 
 /** What votes and payouts need of a node: blocks that are final, and the state of one that passed a while ago. */
 const BLOCKS_BACK = 1_000
 
-export function deploymentLooks(profile: Profile): Look[] {
-  const client = createClient({ baseUrl: profile.baseUrl })
+/** `limitMs` ends each request, so that nothing that hangs outlives the looks. */
+export function deploymentLooks(profile: Profile, limitMs = LOOK_MS): Look[] {
+  const client = createClient({ baseUrl: profile.baseUrl, timeoutMs: limitMs })
   const genesis = () => client.call('getGenesis')
   const rpc = async () => {
     if (profile.rpcUrl === undefined)
       throw new Skipped('the profile names no "rpcUrl"; only transactions need it')
     const facts = await genesis()
-    return {
-      facts,
-      provider: new JsonRpcProvider(profile.rpcUrl, facts.chainId, { staticNetwork: true, batchMaxCount: 1 }),
-    }
+    return { facts, provider: chainAt(profile.rpcUrl, facts.chainId, limitMs) }
   }
   return [
     {
@@ -73,6 +73,22 @@ export function deploymentLooks(profile: Profile): Look[] {
         }
       },
       fix: 'use a node that serves the "finalized" tag: power is only read at final blocks',
+    },
+    {
+      name: 'payout key',
+      look: async () => {
+        const { facts, provider } = await rpc()
+        try {
+          const { payout, named, gasWei } = await settlerOf(facts, provider)
+          if (named !== payout)
+            throw new Error(`RewardClaims takes roots from ${named ?? 'nobody'}, not from ${payout}`)
+          if (gasWei === 0n) throw new Error(`${payout} has no gas`)
+          return `${payout} may propose roots, and has ${formatEther(gasWei)} of the chain's coin for gas`
+        } finally {
+          provider.destroy()
+        }
+      },
+      fix: 'openledger genesis --write --key-file FILE with the key that deployed RewardClaims, and gas for the payout key: without both no payout reaches the chain',
     },
   ]
 }

@@ -19,15 +19,18 @@ export class Skipped extends Error {
 }
 
 /** Longer than any endpoint that can be used takes to answer. */
-const LOOK_MS = 15_000
+export const LOOK_MS = 15_000
 
-/** Each look to its own end: one that fails, or hangs, says nothing about the others. */
-export async function findings(looks: readonly Look[]): Promise<Finding[]> {
+/**
+ * Each look to its own end: one that fails, or hangs, says nothing about the others. What a look left open ends by
+ * its own time limit.
+ */
+export async function findings(looks: readonly Look[], limitMs = LOOK_MS): Promise<Finding[]> {
   return Promise.all(
     looks.map(async ({ name, fix, look }): Promise<Finding> => {
       let timer: NodeJS.Timeout | undefined
       const tooLate = new Promise<never>((_, fail) => {
-        timer = setTimeout(() => fail(new Error(`no answer within ${LOOK_MS / 1_000} s`)), LOOK_MS)
+        timer = setTimeout(() => fail(new Error(`no answer within ${limitMs / 1_000} s`)), limitMs)
       })
       try {
         return { name, state: 'ok', found: await Promise.race([look(), tooLate]) }

@@ -1,6 +1,7 @@
-import { Contract, FetchRequest, JsonRpcProvider } from 'ethers'
+import { Contract } from 'ethers'
 import { OpenLedgerError } from '../../domain/errors.ts'
 import type { BallotExpectations, PayoutExpectations } from '../../verify/index.ts'
+import { chainAt } from '../context.ts'
 import type { Trusted } from './trusted.ts'
 
 const GOPEN_ABI = [
@@ -13,8 +14,6 @@ const CLAIMS_ABI = [
   `function pendingRoot() view returns (${ROOT})`,
   `function claimableRoot() view returns (${ROOT})`,
 ]
-/** Longer than any node that can be used takes for one call. */
-const TIMEOUT_MS = 15_000
 
 type OnChain = NonNullable<PayoutExpectations['onChain']>
 export type ChainFacts = {
@@ -35,9 +34,7 @@ export async function chainFacts(rpcUrl: string, { trust, rewardClaims }: Truste
     throw new OpenLedgerError('malformed', 'The chain cannot be asked without genesis facts', {
       expected: '--genesis FILE beside --rpc: it says which contracts to ask',
     })
-  const request = new FetchRequest(rpcUrl)
-  request.timeout = TIMEOUT_MS
-  const provider = new JsonRpcProvider(request, genesis.chainId, { staticNetwork: true, batchMaxCount: 1 })
+  const provider = chainAt(rpcUrl, genesis.chainId)
   const seen = await provider.send('eth_chainId', []).catch(cause => {
     provider.destroy()
     throw new OpenLedgerError('unavailable', `The chain does not answer at ${rpcUrl}`, {

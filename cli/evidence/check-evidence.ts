@@ -47,25 +47,23 @@ export async function checkWarrants(evidence: WarrantEvidence, against: Against)
 }
 
 /** `weightsFolder` holds the merged weights as they are served; they are hashed here. */
-export function checkVersion(
+export async function checkVersion(
   evidence: VersionEvidence,
   against: Against,
   weightsFolder: string | undefined,
 ): Promise<Report> {
-  return held(async () => {
-    const { versionId, lineage, warrant, ballotFile, logProof, parentLineage } = evidence
-    const files = weightsFolder === undefined ? null : (await modelManifest(weightsFolder)).files
-    const given = {
-      versionId,
-      lineage,
-      warrant,
-      ballotFile: fromBase64(ballotFile),
-      ...(logProof === null ? {} : { logProof }),
-      ...(parentLineage === null ? {} : { parentLineage }),
-      ...(files === null ? {} : { weightsManifest: { files } }),
-    }
-    return verifyVersion(given, trustOf(evidence, against))
-  })
+  const { versionId, lineage, warrant, ballotFile, logProof, parentLineage } = evidence
+  const files = weightsFolder === undefined ? null : (await modelManifest(weightsFolder)).files
+  const given = {
+    versionId,
+    lineage,
+    warrant,
+    ballotFile: fromBase64(ballotFile),
+    ...(logProof === null ? {} : { logProof }),
+    ...(parentLineage === null ? {} : { parentLineage }),
+    ...(files === null ? {} : { weightsManifest: { files } }),
+  }
+  return held(() => verifyVersion(given, trustOf(evidence, against)))
 }
 
 export function checkPayout(evidence: PayoutEvidence, against: Against): Promise<Report> {
