@@ -73,8 +73,18 @@ export function connected(profile: Profile, session: Session, options: { keyFile
   return walletOf(options).connect(chainAt(rpcUrlOf(profile), session.genesis.chainId))
 }
 
+/** @throws OpenLedgerError key-missing */
+export function apiKeyOf({ apiKey, name }: Profile): string {
+  const key = process.env.OPENLEDGER_API_KEY ?? apiKey
+  if (key !== undefined && key !== '') return key
+  throw new OpenLedgerError('key-missing', 'There is no API key', {
+    expected: `OPENLEDGER_API_KEY in the environment, or "apiKey" in the profile ${name}; \`keys create\` buys one`,
+    seen: 'neither',
+  })
+}
+
 /** @throws OpenLedgerError malformed */
-export function rpcUrlOf({ rpcUrl, name }: Profile): string {
+function rpcUrlOf({ rpcUrl, name }: Profile): string {
   if (rpcUrl !== undefined) return rpcUrl
   throw new OpenLedgerError('malformed', 'This needs the chain', {
     expected: `"rpcUrl" in the profile ${name}: an RPC endpoint of the deployment's chain`,

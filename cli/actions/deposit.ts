@@ -1,12 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import { type Signer as ChainSigner, Contract } from 'ethers'
 import { ApiError, type CallOutput } from '../../api/client.ts'
+import { OpenLedgerError } from '../../domain/errors.ts'
 import { type Bytes32, parseBytes32 } from '../../domain/protocol/hex.ts'
 import { keccak256Hex } from '../../domain/protocol/ids.ts'
 import { signTypedData } from '../../domain/protocol/typed-data.ts'
+import { open as inOpen } from '../output.ts'
 import { addressOf, nextNonce, type Session, type Signer } from './session.ts'
 
-const OPEN_ABI = ['function approve(address spender, uint256 value) returns (bool)']
+const OPEN_ABI = [
+  'function approve(address spender, uint256 value) returns (bool)',
+  'function balanceOf(address account) view returns (uint256)',
+]
 const CLAIMS_ABI = ['function fund(uint256 period, uint256 amount)']
 const APPROVE_GAS = 200_000n
 const FUND_GAS = 400_000n
@@ -18,7 +23,7 @@ export type Deposit = { readonly transaction: Bytes32; readonly period: number; 
 
 /**
  * Brings OPEN (base units) into the open payout period: `RewardClaims.fund`, after an approval of exactly that.
- * Resolves when it is in a block. Throws when the chain refuses it.
+ * Resolves when it is in a block. @throws OpenLedgerError conflict when the wallet holds less; what the chain refuses
  */
 export async function deposit(
   session: Session,
@@ -30,6 +35,12 @@ export async function deposit(
   const { openPeriod } = await session.client.call('listPayouts', { params: { id: datanetId } })
   const open = new Contract(openToken, OPEN_ABI, wallet)
   const claims = new Contract(rewardClaims, CLAIMS_ABI, wallet)
+  const held = BigInt(await open.getFunction('balanceOf')(await wallet.getAddress()))
+  if (held < amountWei)
+    throw new OpenLedgerError('conflict', 'The account holds less OPEN than this', {
+      expected: `${inOpen(String(amountWei))} OPEN`,
+      seen: `${inOpen(String(held))} OPEN`,
+    })
   // Both in one block where the chain allows: the nonces say in which order.
   const nonce = await wallet.getNonce()
   const approved = await open.getFunction('approve')(rewardClaims, amountWei, {

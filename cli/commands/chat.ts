@@ -1,8 +1,7 @@
 import type { Command } from 'commander'
 import { createClient } from '../../api/client.ts'
-import { OpenLedgerError } from '../../domain/errors.ts'
 import { count, temperature } from '../arguments.ts'
-import { contextOf } from '../context.ts'
+import { apiKeyOf, contextOf } from '../context.ts'
 
 /** One question to a served model, streamed. */
 export function chat(program: Command): void {
@@ -19,15 +18,7 @@ export function chat(program: Command): void {
         command: Command,
       ) => {
         const { profile, show } = contextOf(command)
-        const apiKey = process.env.OPENLEDGER_API_KEY ?? profile.apiKey
-        if (apiKey === undefined) {
-          throw new OpenLedgerError('key-missing', 'There is no API key', {
-            expected:
-              'the environment variable OPENLEDGER_API_KEY, or "apiKey" in the profile; `keys create` buys one',
-            seen: 'neither',
-          })
-        }
-        const client = createClient({ baseUrl: profile.baseUrl, apiKey })
+        const client = createClient({ baseUrl: profile.baseUrl, apiKey: apiKeyOf(profile) })
         const { json } = command.optsWithGlobals<{ json: boolean }>()
         let answer = ''
         for await (const chunk of client.streamChat({

@@ -12,8 +12,18 @@ const BLOCKS_BACK = 1_000
 
 /** `limitMs` ends each request, so that nothing that hangs outlives the looks. */
 export function deploymentLooks(profile: Profile, limitMs = LOOK_MS): Look[] {
-  const client = createClient({ baseUrl: profile.baseUrl, timeoutMs: limitMs })
-  const genesis = () => client.call('getGenesis')
+  // A little less than a look has: those that rest on the interface then say so.
+  const client = createClient({ baseUrl: profile.baseUrl, timeoutMs: limitMs * 0.8 })
+  let answer: ReturnType<typeof ask> | undefined
+  const ask = () => client.call('getGenesis')
+  const interfaceAnswer = () => {
+    answer ??= ask()
+    return answer
+  }
+  const genesis = () =>
+    interfaceAnswer().catch(() => {
+      throw new Skipped('cannot be seen while the interface does not answer')
+    })
   const rpc = async () => {
     if (profile.rpcUrl === undefined)
       throw new Skipped('the profile names no "rpcUrl"; only transactions need it')
@@ -24,7 +34,7 @@ export function deploymentLooks(profile: Profile, limitMs = LOOK_MS): Look[] {
     {
       name: 'interface',
       look: async () => {
-        const { deploymentId, rules } = await genesis()
+        const { deploymentId, rules } = await interfaceAnswer()
         return `${profile.baseUrl}: deployment ${deploymentId.slice(0, 12)}…, rules ${rules.name}`
       },
       fix: `start the deployment, or correct "baseUrl" of the profile ${profile.name}`,
@@ -32,6 +42,7 @@ export function deploymentLooks(profile: Profile, limitMs = LOOK_MS): Look[] {
     {
       name: 'log',
       look: async () => {
+        await genesis()
         const { origin, size } = await client.call('getLogCheckpoint')
         if (size === 0) throw new Error('the log is empty')
         return `${origin}, ${size} leaves`
