@@ -2,21 +2,33 @@
 import type { Lineage } from '../../api/schemas/training.ts'
 import { rulesDigest } from '../../domain/governance/rules.ts'
 import { canonicalBytes, canonicalJson } from '../../domain/protocol/canonical-json.ts'
-import { sha256Hex } from '../../domain/protocol/ids.ts'
+import { documentDigest, sha256Hex } from '../../domain/protocol/ids.ts'
 import { scoresDigest } from '../../domain/protocol/payout-file.ts'
 import { verifierKey } from '../../domain/protocol/signed-note.ts'
 import { memorySigner } from '../support/governance-stage.ts'
-import { aLog, aLogKey, aVersion, aVote, type Json } from '../verify/a-life.ts'
+import { aLog, aLogKey, aVersion, aVote, digestOf, type Json } from '../verify/a-life.ts'
 import { aPayout } from '../verify/a-payout.ts'
 import { type Answers, Refused } from './run-cli.ts'
 
-export const PERIODS = 2
+const PERIODS = 2
+/** The bytes of the version's only file, `model.safetensors`. */
+export const WEIGHTS = 'weights'
 
 /** `leaves` changes what the log holds before it is signed. */
 export async function aPublishedLife(leaves: (honest: Json[]) => Json[] = honest => honest) {
   const vote = await aVote()
   const { genesis, proposal, result } = vote
-  const { versionId, lineage, warrant, weightsManifest } = await aVersion(vote)
+  const { versionId, lineage, warrant } = await aVersion(vote, {
+    weights: {
+      key: 'runs/1/merged/',
+      merged: documentDigest({
+        files: [{ path: 'model.safetensors', sizeBytes: 7, sha256: digestOf(WEIGHTS) }],
+      }),
+      adapter: digestOf('adapter'),
+      tokenizer: digestOf('tokenizer'),
+      chatTemplate: digestOf('template'),
+    },
+  })
   const first = aPayout(null)
   const second = aPayout(first)
   const facts = {
@@ -146,7 +158,6 @@ export async function aPublishedLife(leaves: (honest: Json[]) => Json[] = honest
     proposalId: proposal.id,
     versionId,
     datanetId: lineage.datanetId,
-    weightsManifest,
     ballotFile: vote.file,
     payoutFile: canonicalJson(first.file),
   }
