@@ -93,7 +93,7 @@ export const alignInput = z.strictObject({
   sealedSet: sha256,
   judgmentsPerPair: z.int().min(1).max(50),
   roundSeconds: z.int().min(10).max(2_592_000),
-  /** Questions by which the candidate has to win the second round; the others are guards. */
+  /** Questions that the reward learns from and by which the candidate has to win the second round; the others are guards. */
   targets: z
     .array(z.enum(['ethics', 'logic', 'function']))
     .min(1)

@@ -1,6 +1,6 @@
 import type { AnswerPair, ChatMessage } from './ports.ts'
 import type { RoundScores } from './score-validators.ts'
-import { QUESTIONS } from './verdicts.ts'
+import type { Question } from './verdicts.ts'
 
 /** A line of the reward model's `pairs` channel. */
 export type PreferencePair = {
@@ -16,13 +16,19 @@ export type PreferencePair = {
 const LEAST_MARGIN = 0.2
 
 /**
- * Which answer of each pair the round prefers: the mean over the three questions of P(a better) - P(b better).
- * Pairs without a clear preference are left out.
+ * Which answer of each pair the round prefers: the mean of P(a better) - P(b better) over the questions that the
+ * vote named as targets. The others are guards of the gate: a reward that mixed them in would hardly be learned
+ * from, where judges say what a model of this size cannot see. Pairs without a clear preference are left out.
  */
-export function preferencePairs(scores: RoundScores, pairs: readonly AnswerPair[]): PreferencePair[] {
+export function preferencePairs(
+  scores: RoundScores,
+  pairs: readonly AnswerPair[],
+  targets: readonly Question[],
+): PreferencePair[] {
   const margins = new Map<string, number>()
-  for (const { pairId, posteriorPpm } of scores.preferences) {
-    const lean = (posteriorPpm.a - posteriorPpm.b) / 1_000_000 / QUESTIONS.length
+  for (const { pairId, question, posteriorPpm } of scores.preferences) {
+    if (!targets.includes(question)) continue
+    const lean = (posteriorPpm.a - posteriorPpm.b) / 1_000_000 / targets.length
     margins.set(pairId, (margins.get(pairId) ?? 0) + lean)
   }
   return pairs.flatMap(pair => {

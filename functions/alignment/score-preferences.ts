@@ -18,7 +18,7 @@ export const handler = async (event: { runId: string; input: unknown; jobs: Roun
     { roundId, gold: await goldOf(input.goldSet) },
   )
   const { pairs } = await pairsOfRound(event.runId, 'preferences', event.jobs)
-  const preferred = preferencePairs(scores, pairs)
+  const preferred = preferencePairs(scores, pairs, input.targets)
   const lines = preferred.map(pair => `${JSON.stringify(pair)}\n`).join('')
   await deps
     .artifacts()
