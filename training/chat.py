@@ -1,13 +1,15 @@
 """Chat models as the jobs see them: loading, the LoRA adapter to train, and answering many prompts in batches."""
 
+import copy
 import json
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 import torch
 import trl.trainer.utils
 from peft import LoraConfig
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase, StoppingCriteria
+from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, PreTrainedTokenizerBase, StoppingCriteria
 
 from job import JobFailure, write_json
 
@@ -119,6 +121,23 @@ class StopAfterFirstLine(StoppingCriteria):
         return breaks[answer[:, -1]] & writes[answer].any(dim=1)
 
 
+def shared_beginning(prompts: list[list[int]]) -> int:
+    """How many tokens all prompts begin with; at least one of each is left to be answered."""
+    shortest = min(len(prompt) for prompt in prompts)
+    same = (len({prompt[index] for prompt in prompts}) == 1 for index in range(shortest - 1))
+    return sum(takewhile(bool, same))
+
+
+def read_beginning(model, beginning: list[int]) -> DynamicCache | None:
+    """The keys and values of the beginning, for a batch of one."""
+    if not beginning:
+        return None
+    cache = DynamicCache(config=model.config)
+    with torch.inference_mode():
+        model(input_ids=torch.tensor([beginning], device=model.device), past_key_values=cache, use_cache=True)
+    return cache
+
+
 def answer_prompts(
     model,
     tokenizer: PreTrainedTokenizerBase,
@@ -133,8 +152,9 @@ def answer_prompts(
 ) -> list[list[str]]:
     """`samples` answers for each conversation, in the order given. Temperature 0 is greedy.
 
-    Prompts of like length share a batch, which saves padding. The answers depend on the seed and on this whole list,
-    since a batch draws its chances together.
+    Prompts of like length share a batch, which saves padding, and what all prompts begin with (a system prompt, worked
+    examples) is read once. The answers depend on the seed and on this whole list, since a batch draws its chances
+    together.
     """
     prompts = [
         tokenizer.apply_chat_template(messages, add_generation_prompt=True)["input_ids"] for messages in conversations
@@ -144,21 +164,30 @@ def answer_prompts(
     sampling = {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature > 0 else {"do_sample": False}
     torch.manual_seed(seed)
     model.eval()
+    beginning = prompts[0][: shared_beginning(prompts)] if prompts else []
+    read = read_beginning(model, beginning)
     for start in range(0, len(order), batch_size):
-        batch = order[start : start + batch_size]
-        inputs = tokenizer.pad({"input_ids": [prompts[index] for index in batch]}, return_tensors="pt").to(model.device)
+        batch = [index for index in order[start : start + batch_size] for _ in range(samples)]
+        rests = [prompts[index][len(beginning) :] for index in batch]
+        inputs = tokenizer.pad({"input_ids": rests}, return_tensors="pt").to(model.device)
+        if beginning:
+            # The padding stands between the beginning and the rest; the mask hides it and gives positions without it.
+            first = torch.tensor([beginning], device=model.device).expand(len(batch), -1)
+            inputs["input_ids"] = torch.cat([first, inputs["input_ids"]], dim=1)
+            inputs["attention_mask"] = torch.cat([torch.ones_like(first), inputs["attention_mask"]], dim=1)
+            inputs["past_key_values"] = copy.deepcopy(read)
+            inputs["past_key_values"].batch_repeat_interleave(len(batch))
         width = inputs["input_ids"].shape[1]
         stops = [StopAfterFirstLine(tokenizer, width)] if first_line_only else None
         with torch.inference_mode():
             generated = model.generate(
                 **inputs,
                 max_new_tokens=max_new_tokens,
-                num_return_sequences=samples,
                 stopping_criteria=stops,
                 pad_token_id=tokenizer.pad_token_id,
                 **sampling,
             )
         texts = tokenizer.batch_decode(generated[:, width:], skip_special_tokens=True)
-        for row, index in enumerate(batch):
-            answers[index] = [text.strip() for text in texts[row * samples : (row + 1) * samples]]
+        for text, index in zip(texts, batch, strict=True):
+            answers[index].append(text.strip())
     return answers

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from chat import StopAfterFirstLine, answer_prompts, load_model, load_tokenizer
+from chat import StopAfterFirstLine, answer_prompts, load_model, load_tokenizer, shared_beginning
 from evaluate import COMPARISONS, score
 from intervals import wilson
 
@@ -63,6 +63,33 @@ def test_greedy_answers_do_not_depend_on_the_company_in_a_batch(tiny):
     alone = answer_prompts(model, tokenizer, conversations, max_new_tokens=8, batch_size=1)
     together = answer_prompts(model, tokenizer, conversations, max_new_tokens=8, batch_size=7)
     assert alone == together
+
+
+def test_answers_are_those_of_each_prompt_read_whole_and_alone(tiny):
+    model, tokenizer = load_model(tiny, "float32"), load_tokenizer(tiny)
+    shots = [{"role": "user", "content": "one two three"}, {"role": "assistant", "content": "four"}]
+    conversations = [[*shots, {"role": "user", "content": "word " * (1 + number % 5)}] for number in range(7)]
+    prompts = [tokenizer.apply_chat_template(turns, add_generation_prompt=True)["input_ids"] for turns in conversations]
+    assert shared_beginning(prompts) > 5
+    plain = [
+        model.generate(torch.tensor([prompt]), max_new_tokens=8, do_sample=False, pad_token_id=tokenizer.pad_token_id)
+        for prompt in prompts
+    ]
+    expected = [
+        [tokenizer.decode(ids[0][len(prompt) :], skip_special_tokens=True).strip()]
+        for ids, prompt in zip(plain, prompts, strict=True)
+    ]
+    assert answer_prompts(model, tokenizer, conversations, max_new_tokens=8, batch_size=3) == expected
+    # Greedy samples are all the same answer, each in the place of its prompt.
+    thrice = answer_prompts(model, tokenizer, conversations, max_new_tokens=8, batch_size=3, samples=3)
+    assert thrice == [answers * 3 for answers in expected]
+
+
+def test_the_shared_beginning_leaves_each_prompt_a_token():
+    assert shared_beginning([[1, 2, 3], [1, 2, 4]]) == 2
+    assert shared_beginning([[1, 2], [1, 2]]) == 1
+    assert shared_beginning([[1, 2, 3], [1]]) == 0
+    assert shared_beginning([[5], [6, 7]]) == 0
 
 
 def test_an_answer_ends_at_the_first_break_after_some_text(tiny):
