@@ -24,7 +24,7 @@ import { type Stage, until } from './stage.ts'
  * is a voter's first on its proposal, so its power is read from the chain.
  */
 
-const VOTERS = 100
+const VOTERS = 60
 const REPEATS = 5
 /** What one process has under way when calls come side by side. */
 const WIDTH = 16

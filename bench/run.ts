@@ -31,7 +31,16 @@ const BENCHES: Record<string, (tools: Tools) => Promise<Row[]>> = {
   training: async ({ stage, note }) => benchTraining(await stage(), note),
 }
 
-type Outcome = { name: string; seconds: number; othersUsedCores: number; notes: string[]; rows: Row[] }
+type Outcome = {
+  readonly name: string
+  readonly seconds: number
+  /** Cores at work while this bench waited, just before and just after it. */
+  readonly othersUsedCores: readonly [before: number, after: number]
+  readonly notes: readonly string[]
+  readonly rows: readonly Row[]
+  /** Why there are no rows. */
+  readonly error?: string
+}
 
 const { values } = parseArgs({
   options: { only: { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean' } },
@@ -69,15 +78,20 @@ try {
 // Sockets of SDK clients may linger; everything that was started is stopped by now.
 process.exit(failed ? 1 : 0)
 
+/** One bench; its failure does not take the figures of the others away. */
 async function measured(name: string): Promise<Outcome> {
   const notes: string[] = []
   const tools = { folder, stage, note: (line: string) => void notes.push(line) }
   if (name !== 'deploy') await stage()
-  const othersUsedCores = await coresInUse()
-  progress(`${name} (${othersUsedCores.toFixed(1)} cores are busy with other work)`)
+  const before = await coresInUse()
+  progress(`${name} (${before.toFixed(1)} cores are busy with other work)`)
   const startedAt = performance.now()
-  const rows = await BENCHES[name]!(tools)
-  return { name, seconds: (performance.now() - startedAt) / 1_000, othersUsedCores, notes, rows }
+  const outcome = await BENCHES[name]!(tools).then(
+    rows => ({ rows }),
+    (error: Error) => ({ rows: [], error: error.message }),
+  )
+  const seconds = (performance.now() - startedAt) / 1_000
+  return { name, seconds, othersUsedCores: [before, await coresInUse()], notes, ...outcome }
 }
 
 async function end() {
@@ -127,11 +141,15 @@ function report(machine: ReturnType<typeof machineFacts>, outcomes: readonly Out
     `load ${machine.loadAtStart.toFixed(2)} at start`,
     versions.join(', '),
   ]
-  const remarks = outcomes.flatMap(({ name, seconds, othersUsedCores, notes }) => [
-    `${name}: ${Math.round(seconds)} s, ${othersUsedCores.toFixed(1)} cores busy with other work before it` +
-      (othersUsedCores > QUIET_CORES ? ' — not a quiet machine: measure again' : ''),
-    ...notes.map(note => `  ${note}`),
-  ])
+  const remarks = outcomes.flatMap(({ name, seconds, othersUsedCores, notes, error }) => {
+    const [before, after] = othersUsedCores.map(cores => cores.toFixed(1))
+    const advice = Math.max(...othersUsedCores) > QUIET_CORES ? ': not a quiet machine, measure again' : ''
+    return [
+      `${name}: ${Math.round(seconds)} s; other work kept ${before} cores busy before it, ${after} after it${advice}`,
+      ...notes.map(note => `  ${note}`),
+      ...(error === undefined ? [] : [`  FAILED: ${error}`]),
+    ]
+  })
   const legend = 'A figure is the median (5th to 95th percentile) of n samples.'
   return [facts.join('\n'), tableOf(outcomes.flatMap(({ rows }) => rows)), legend, remarks.join('\n')].join(
     '\n\n',

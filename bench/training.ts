@@ -8,6 +8,7 @@ import {
   SageMakerClient,
   type SecondaryStatusTransition,
 } from '@aws-sdk/client-sagemaker'
+import { extract } from 'tar'
 import { documentDigest, resourceName, sha256Hex } from '../domain/protocol/ids.ts'
 import { type JobProfile, planJob } from '../domain/training/training-job.ts'
 import { answerWithLevel, iamActions, requestFor } from '../examples/iam-assistant/iam-actions.ts'
@@ -39,6 +40,9 @@ export async function benchTraining(stage: Stage, note: (line: string) => void):
   mkdirSync(trainFolder)
   writeFileSync(join(trainFolder, 'train.jsonl'), records)
   await s3.send(new PutObjectCommand({ Bucket: bucket, Key: 'bench/train.jsonl', Body: records }))
+
+  // Both run the very same files, also while somebody edits those of the checkout.
+  const programs = await unpackedCode(s3, bucket, code, join(stage.folder, 'code'))
 
   const profile = readJson('config/model-profiles/cpu-135m.json') as JobProfile
   const { finetune } = readJson('training/recipes/cpu-135m.json') as { finetune: Record<string, string> }
@@ -88,7 +92,7 @@ export async function benchTraining(stage: Stage, note: (line: string) => void):
         name: `bare-${repeat}`,
         command: PYTHON,
         args: ['finetune.py', ...scriptArguments(plan(repeat).request.HyperParameters)],
-        cwd: join(REPOSITORY, 'training'),
+        cwd: programs,
         env: {
           SM_CHANNEL_MODEL: BASE_MODEL,
           SM_CHANNEL_TRAIN: trainFolder,
@@ -135,6 +139,15 @@ export async function benchTraining(stage: Stage, note: (line: string) => void):
       comparison: { what: 'the whole bare process', figure: totals(bare) },
     },
   ]
+}
+
+async function unpackedCode(s3: S3Client, bucket: string, code: string, folder: string): Promise<string> {
+  const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: `code/${code}.tar.gz` }))
+  mkdirSync(folder)
+  const archive = join(folder, 'code.tar.gz')
+  writeFileSync(archive, (await Body?.transformToByteArray()) ?? '')
+  await extract({ file: archive, cwd: folder })
+  return folder
 }
 
 function runOf(seconds: number, { steps, trainSeconds, finalLoss }: Metrics): Run {
