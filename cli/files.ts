@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { OpenLedgerError } from '../domain/errors.ts'
 
 /** The bytes of a file that a person named; `what` is what it should be. @throws OpenLedgerError not-found */
@@ -36,10 +36,19 @@ export function parseJson(text: string, file: string, what: string): unknown {
   }
 }
 
+/** Asked before something is done whose result could then not be kept. @throws OpenLedgerError conflict */
+export function requireNew(file: string): void {
+  if (existsSync(file))
+    throw new OpenLedgerError('conflict', `${file} cannot be written`, {
+      expected: 'the name of a file that does not exist yet',
+      seen: 'a file of this name',
+    })
+}
+
 /** Writes a file of the person's own; one that exists is kept. @throws OpenLedgerError conflict */
-export function writeNew(file: string, text: string): void {
+export function writeNew(file: string, text: string, mode = 0o666): void {
   try {
-    writeFileSync(file, text, { flag: 'wx' })
+    writeFileSync(file, text, { flag: 'wx', mode })
   } catch (cause) {
     const { code } = cause as { code?: string }
     throw new OpenLedgerError('conflict', `${file} cannot be written`, {

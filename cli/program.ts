@@ -10,6 +10,7 @@ import { init } from './commands/init.ts'
 import { judge } from './commands/judge.ts'
 import { keys } from './commands/keys.ts'
 import { propose } from './commands/propose.ts'
+import { prove } from './commands/prove.ts'
 import { rehearse } from './commands/rehearse.ts'
 import { review } from './commands/review.ts'
 import { runs } from './commands/runs.ts'
@@ -48,6 +49,7 @@ export async function openLedger(argv: readonly string[]): Promise<number> {
     runs,
     importModel,
     rehearse,
+    prove,
     verify,
   ]
   for (const add of commands) add(program)

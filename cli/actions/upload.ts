@@ -55,14 +55,15 @@ export async function signManifest(
 }
 
 /**
- * Registers a signed upload and sends its bytes to the presigned URL.
+ * Registers a signed upload and sends its bytes to the presigned URL. Who keeps the seed (32 bytes in hex) can prove
+ * later which records were in it; it is a secret, since it opens the salts of all of them.
  * @throws ApiError with the service's refusal; OpenLedgerError when the store refuses the bytes
  */
 export async function upload(
   session: Session,
   signer: Signer,
   input: { datanetId: string; jsonl: string; license: string },
-): Promise<{ submissionId: string; sequence: number }> {
+): Promise<{ submissionId: Bytes32; sequence: number; seed: string }> {
   const datanetId = parseBytes32(input.datanetId)
   const { body, bytes } = await signManifest(session, signer, { ...input, datanetId })
   const registered = await session.client.call('registerSubmission', { params: { id: datanetId }, body })
@@ -75,7 +76,8 @@ export async function upload(
       })
     }
   }
-  return { submissionId: registered.submissionId, sequence: registered.sequence }
+  const submissionId = parseBytes32(registered.submissionId)
+  return { submissionId, sequence: registered.sequence, seed: body.seed }
 }
 
 /** Sends bytes with exactly the headers that the ticket's signature covers. */

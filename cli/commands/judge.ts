@@ -12,7 +12,7 @@ type Answer = (typeof ANSWERS)[keyof typeof ANSWERS]
 export function judge(program: Command): void {
   program
     .command('judge')
-    .argument('<round>', 'its id', id)
+    .argument('<round>', 'its id; `status` shows open rounds', id)
     .description('judge your tasks of an open round, one by one; what was judged before is not asked again')
     .option('--key-file <file>', 'private key of the validator (or OPENLEDGER_KEY)')
     .action(async (roundId: string, options: { keyFile?: string }, command: Command) => {

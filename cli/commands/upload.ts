@@ -3,7 +3,8 @@ import { OpenLedgerError } from '../../domain/errors.ts'
 import { upload as send } from '../actions/upload.ts'
 import { id } from '../arguments.ts'
 import { contextOf, walletOf } from '../context.ts'
-import { readText } from '../files.ts'
+import { keepSeed } from '../evidence/prove-record.ts'
+import { readText, requireNew } from '../files.ts'
 import { NotHeld } from '../output.ts'
 
 /** Intake of a full-size object takes minutes; what takes longer can be asked for again. */
@@ -19,21 +20,24 @@ export function upload(program: Command): void {
     .requiredOption('--datanet <id>', 'where the records go', id)
     .requiredOption('--license <spdx>', 'for instance CC-BY-4.0')
     .option('--key-file <file>', 'private key of the contributor (or OPENLEDGER_KEY)')
+    .option('--keep <file>', 'keep the secret seed of this upload: `prove` makes record proofs with it')
     .action(
       async (
         file: string,
-        options: { datanet: string; license: string; keyFile?: string },
+        options: { datanet: string; license: string; keyFile?: string; keep?: string },
         command: Command,
       ) => {
         const { session, show } = contextOf(command)
         const jsonl = readText(file, 'JSON Lines, a record each')
         const wallet = walletOf(options)
+        if (options.keep !== undefined) requireNew(options.keep)
         const opened = await session()
-        const { submissionId } = await send(opened, wallet, {
+        const { submissionId, seed } = await send(opened, wallet, {
           datanetId: options.datanet,
           jsonl,
           license: options.license,
         })
+        if (options.keep !== undefined) keepSeed(options.keep, { submissionId, seed })
         for (const giveUpAt = Date.now() + WAIT_MS; ; ) {
           const submission = await opened.client.call('getSubmission', { params: { id: submissionId } })
           if (ENDED.includes(submission.state)) {
