@@ -77,6 +77,7 @@ export function awsSettings(profile: Profile) {
   if (aws === undefined) {
     throw new OpenLedgerError('forbidden', 'This needs the operator of the deployment', {
       expected: `"aws" in the profile ${profile.name}`,
+      seen: 'a profile without it',
     })
   }
   const { accessKeyId, secretAccessKey } = aws

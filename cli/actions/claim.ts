@@ -19,16 +19,13 @@ export async function claim(
   sender: ChainSigner,
   account: string,
 ): Promise<{ transaction: Bytes32; claimedWei: bigint; period: number }> {
-  const { proof, claimableWei, claimedWei, cumulativeWei, heldWei, pending } = await session.client.call(
-    'getRewards',
-    {
-      params: { address: account },
-    },
-  )
+  const { proof, claimableWei, pending } = await session.client.call('getRewards', {
+    params: { address: account },
+  })
   if (proof === null || claimableWei === '0')
     throw new OpenLedgerError('not-found', 'There is nothing to claim now', {
       expected: pending === null ? 'a settled period with a share' : `after ${pending.claimableAt}`,
-      seen: `${open(cumulativeWei)} OPEN earned, ${open(claimedWei)} claimed, ${open(heldWei)} held`,
+      seen: `${open(claimableWei)} OPEN to claim`,
     })
   const claims = new Contract(session.genesis.rewardClaims, CLAIMS_ABI, sender)
   const sent = await claims.getFunction('claim')(account, proof.cumulativeWei, proof.siblings, {

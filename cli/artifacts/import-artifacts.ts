@@ -47,6 +47,8 @@ export async function importArtifacts(s3: S3Client, options: ImportOptions): Pro
     await s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: bytes, ContentType: contentType }))
   }
 
+  // First, since it may not be there: then nothing is brought.
+  const model = await modelManifest(options.modelFolder)
   const code = await codeArchive(options.trainingFolder)
   await put(`code/${code.sha256}.tar.gz`, code.bytes, 'application/gzip')
 
@@ -61,7 +63,6 @@ export async function importArtifacts(s3: S3Client, options: ImportOptions): Pro
     sets[name] = digest
   }
 
-  const model = await modelManifest(options.modelFolder)
   const prefix = `base-models/${model.digest}`
   // The manifest goes last: where it is, everything is.
   if (!(await exists(`${prefix}/manifest.json`))) {

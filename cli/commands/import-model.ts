@@ -20,7 +20,8 @@ export function importModel(program: Command): void {
       const { profile, show } = contextOf(command)
       if (profile.aws === undefined)
         throw new OpenLedgerError('forbidden', 'Importing needs the operator’s profile', {
-          expected: '"aws" in the profile',
+          expected: `"aws" in the profile ${profile.name}`,
+          seen: 'a profile without it',
         })
       const imported = await importArtifacts(new S3Client(awsSettings(profile)), {
         bucket: profile.aws.artifactsBucket,

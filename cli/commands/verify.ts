@@ -150,7 +150,8 @@ function tell(report: Report, { said, genesis }: Trusted, command: Command): voi
   const ok = report.ok && genesis?.ok !== false
   const checks = [
     ...(genesis?.checks ?? []).map(one => ({ ...one, name: `trust/${one.name}` })),
-    ...report.checks,
+    // What unpacks or decodes may throw without a word.
+    ...report.checks.map(one => ({ ...one, detail: one.detail || 'it cannot be read' })),
   ]
   const notChecked = [...(genesis?.notChecked ?? []), ...report.notChecked]
   print(

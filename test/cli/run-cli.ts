@@ -74,9 +74,11 @@ export type Input = { readonly params: Readonly<Record<string, string>>; readonl
 export class Refused {
   readonly status: number
   readonly code: string
-  constructor(status: number, code: string) {
+  readonly retryAfterSeconds: number | undefined
+  constructor(status: number, code: string, retryAfterSeconds?: number) {
     this.status = status
     this.code = code
+    this.retryAfterSeconds = retryAfterSeconds
   }
 }
 
@@ -99,7 +101,8 @@ export async function aDeployment(
       response.end(isFile ? value : JSON.stringify(value))
     } catch (error) {
       if (!(error instanceof Refused)) throw error
-      const { status, code } = error
+      const { status, code, retryAfterSeconds } = error
+      if (retryAfterSeconds !== undefined) response.setHeader('retry-after', retryAfterSeconds)
       const problem = {
         type: `urn:openledger:${code}`,
         title: code,
