@@ -18,6 +18,7 @@ import { benchTraining } from './training.ts'
 
 const HELP = `npm run bench -- [options]
   --only NAMES  of deploy,ballots,gateway,training; all of them unless said
+  --wait S      wait up to S seconds before each bench for other work to end (default 0)
   --json        the figures as one JSON document`
 /** How long the machine is watched before a bench, and what others may take of it. */
 const WATCH_MS = 2_000
@@ -43,7 +44,12 @@ type Outcome = {
 }
 
 const { values } = parseArgs({
-  options: { only: { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean' } },
+  options: {
+    only: { type: 'string' },
+    wait: { type: 'string', default: '0' },
+    json: { type: 'boolean' },
+    help: { type: 'boolean' },
+  },
 })
 const chosen = values.only?.split(',') ?? Object.keys(BENCHES)
 const unknown = chosen.find(name => BENCHES[name] === undefined)
@@ -83,7 +89,7 @@ async function measured(name: string): Promise<Outcome> {
   const notes: string[] = []
   const tools = { folder, stage, note: (line: string) => void notes.push(line) }
   if (name !== 'deploy') await stage()
-  const before = await coresInUse()
+  const before = await quietOrPatienceEnds(Number(values.wait))
   progress(`${name} (${before.toFixed(1)} cores are busy with other work)`)
   const startedAt = performance.now()
   const outcome = await BENCHES[name]!(tools).then(
@@ -98,6 +104,15 @@ async function end() {
   const running = await started?.catch(() => undefined)
   await running?.stack.stop()
   rmSync(folder, { recursive: true, force: true })
+}
+
+/** Watches until other work is little, at most this long; answers with what it saw last. */
+async function quietOrPatienceEnds(seconds: number): Promise<number> {
+  const deadline = performance.now() + seconds * 1_000
+  for (;;) {
+    const cores = await coresInUse()
+    if (cores <= QUIET_CORES || performance.now() >= deadline) return cores
+  }
 }
 
 /** Cores that were at work while this process waited. */
