@@ -18,7 +18,7 @@ export const PLAY_SIZE: PlaySize = {
   recordsPerContributor: 300,
   evaluationItems: 300,
   usefulnessItems: 60,
-  promptsPerRound: [96, 60],
+  promptsPerRound: [120, 60],
   goldPairs: 16,
 }
 /** For tests with a tiny random model: every step of the life, with nothing to be proud of at the end. */
@@ -27,7 +27,7 @@ export const TINY_SIZE: PlaySize = {
   recordsPerContributor: 16,
   evaluationItems: 200,
   usefulnessItems: 8,
-  promptsPerRound: [24, 16],
+  promptsPerRound: [120, 32],
   goldPairs: 10,
 }
 
@@ -170,9 +170,10 @@ const wrongly = (action: IamAction, at: number, all: readonly IamAction[]): Play
 }
 
 /** An answer that is right, logical and says its access level, beside one that is wrong in all three. */
+/** Nobody who looks can err: the right action with its level, or the action of another service. */
 const goldPair = (action: IamAction, at: number, all: readonly IamAction[]) => {
-  const other = all[(at + 3) % all.length] ?? action
-  const [good, bad] = [answerWithLevel(action), `${action.service}:${other.action}x`]
+  const other = all.find(one => one.service !== action.service) ?? action
+  const [good, bad] = [answerWithLevel(action), nameOf(other)]
   const better = at % 2 === 0 ? 'a' : 'b'
   return {
     id: `gold-${at}`,

@@ -16,11 +16,12 @@ import { awsSettings, type Profile } from '../../cli/profile.ts'
 import { OpenLedgerError } from '../../domain/errors.ts'
 import { wilsonInterval } from '../../domain/training/gate.ts'
 import { ruleAnswer } from './iam-actions.ts'
-import { PLAY_SIZE, type PlaySize, playMaterial, TINY_SIZE } from './material.ts'
+import { PLAY_SIZE, playMaterial, TINY_SIZE } from './material.ts'
 import { peopleOf } from './people.ts'
 import { newReport, PLAY, playStep } from './play/play.ts'
 import type { Report, Stage } from './play/stage.ts'
 import { type Progress, progressOf } from './progress.ts'
+import { longerIsBetter } from './scripted-judge.ts'
 
 const REPOSITORY = resolve(import.meta.dirname, '../..')
 
@@ -41,18 +42,11 @@ const TINY_GATE = { targetLowerBoundPpm: -1_000_000, guardMarginPpm: 1_000_000 }
  * writes the report. Resolves with `ok: false` when a step did not hold; nothing is played after it.
  */
 export async function rehearse(profile: Profile, options: RehearseOptions): Promise<Report> {
-  const size: PlaySize = options.tiny === true ? TINY_SIZE : PLAY_SIZE
   const report = newReport()
   const progress = progressOf(process.stdout)
   const save = () => writeWhole(options.reportFile, report)
   try {
-    const stage = await setTheStage(
-      profile,
-      size,
-      options.tiny === true ? TINY_GATE : REAL_GATE,
-      report,
-      progress,
-    )
+    const stage = await setTheStage(profile, { tiny: options.tiny === true, report, progress })
     for (const step of PLAY) {
       options.signal?.throwIfAborted()
       await progress.step(step.title, () => playStep(stage, step))
@@ -68,13 +62,16 @@ export async function rehearse(profile: Profile, options: RehearseOptions): Prom
   return report
 }
 
-async function setTheStage(
+/**
+ * Everything that the steps share, on a deployment as a profile names it.
+ * @throws OpenLedgerError malformed, rules-not-allowed on a stage that is no rehearsal
+ */
+export async function setTheStage(
   profile: Profile,
-  size: PlaySize,
-  gate: Stage['gate'],
-  report: Report,
-  progress: Progress,
+  play: { tiny: boolean; report: Report; progress: Progress },
 ): Promise<Stage> {
+  const { tiny, report, progress } = play
+  const [size, gate] = tiny ? [TINY_SIZE, TINY_GATE] : [PLAY_SIZE, REAL_GATE]
   const { rpcUrl, peoplePhrase, aws } = profile
   const funderKey = process.env.OPENLEDGER_FUNDER_KEY ?? profile.funderKey
   if (rpcUrl === undefined || peoplePhrase === undefined || funderKey === undefined || aws === undefined) {
@@ -118,6 +115,8 @@ async function setTheStage(
     apiKey: profile.apiKey,
     startByHand: byHand(new SFNClient(settings), aws.stage),
     gate,
+    mustMatchRule: !tiny,
+    taste: tiny ? longerIsBetter : undefined,
     say: progress.say,
     made: {},
     report,

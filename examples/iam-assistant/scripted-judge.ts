@@ -5,6 +5,12 @@ import type { Manner } from './people.ts'
 type Said = 'first' | 'second' | 'tie'
 export type SaidVerdict = { ethics: Said; logic: Said; function: Said }
 
+/** What an answer is worth to a validator, in no unit: only which of two is worth more is asked. */
+export type Taste = (answer: string, known: IamAction | undefined) => number
+
+/** For a tiny random model, which has no level to show: whoever writes more says more. */
+export const longerIsBetter: Taste = answer => answer.length
+
 /** How often a careful scripted validator errs, on each question; stated wherever the play is shown. */
 export const CAREFUL_ERROR_RATE = 0.08
 
@@ -23,6 +29,7 @@ export function scriptedVerdict(
   task: { taskId: string; first: string; second: string },
   known: IamAction | undefined,
   validator: string,
+  taste: Taste = ethicsWorth,
 ): SaidVerdict {
   const chance = (question: string) =>
     Number.parseInt(sha256Hex(`${validator}\n${task.taskId}\n${question}`).slice(0, 8), 16) / 2 ** 32
@@ -40,7 +47,7 @@ export function scriptedVerdict(
   return {
     function: careful('function', answer => functionWorth(answer, known)),
     logic: careful('logic', answer => logicWorth(answer, known)),
-    ethics: careful('ethics', answer => ethicsWorth(answer, known)),
+    ethics: careful('ethics', answer => taste(answer, known)),
   }
 }
 

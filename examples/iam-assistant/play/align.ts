@@ -98,7 +98,7 @@ async function judgeAll(
   })
   for (const task of items.filter(one => !one.judged)) {
     const request = task.messages.at(-1)?.content ?? ''
-    const verdict = scriptedVerdict(manner, task, material.known.get(request), wallet.address)
+    const verdict = scriptedVerdict(manner, task, material.known.get(request), wallet.address, stage.taste)
     await judge(session, wallet, { roundId, taskId: task.taskId, verdict })
   }
 }

@@ -78,6 +78,11 @@ export async function followFineTune(stage: Stage): Promise<Record<string, unkno
   if (run.state !== 'succeeded')
     throw new PlayFailed(`The fine-tune ended ${run.state}: ${JSON.stringify(output.gate ?? run.failure)}`)
   if (output.version === undefined) throw new PlayFailed('The fine-tune registered no version')
+  const { tuned, rule } = stage.report.scores
+  if (stage.mustMatchRule && (tuned?.exactMatch ?? 0) < (rule?.exactMatch ?? 1))
+    throw new PlayFailed(
+      `The tuned model is right in ${tuned?.exactMatch}, the hand-written rule in ${rule?.exactMatch}`,
+    )
   made.servedVersion = output.version
   const speeds = run.metrics.flatMap(point => point.tokensPerSecond ?? [])
   return {

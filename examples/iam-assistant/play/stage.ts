@@ -3,6 +3,7 @@ import type { Session } from '../../../cli/actions/session.ts'
 import type { ImportedArtifacts } from '../../../cli/artifacts/import-artifacts.ts'
 import type { Material, PlaySize } from '../material.ts'
 import type { People } from '../people.ts'
+import type { Taste } from '../scripted-judge.ts'
 
 /** What the steps of the play share: where they play, who plays, and what is written down. */
 export type Stage = {
@@ -24,6 +25,10 @@ export type Stage = {
     | null
   /** Exact match that a proposal asks the tuned model to be ahead, and the margin that a guard may lose. */
   readonly gate: { readonly targetLowerBoundPpm: number; readonly guardMarginPpm: number }
+  /** Whether the tuned model has to know at least as much as the hand-written rule. */
+  readonly mustMatchRule: boolean
+  /** What the scripted validators call ethical, where it is not the rubric's. */
+  readonly taste: Taste | undefined
   readonly say: (line: string) => void
   /** What later steps need of earlier ones. */
   readonly made: Made
