@@ -1,12 +1,18 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import chromium from '@sparticuz/chromium'
 import { chromium as playwright } from 'playwright-core'
+import { createClient } from '../../api/client.ts'
+import { loadProfile, type Profile } from '../../cli/profile.ts'
 import type { Report } from '../../examples/iam-assistant/play/stage.ts'
+import { alignByShuffledPreferences } from './shuffled-preferences.ts'
 
-/** `npm start -- --once` as a user runs it, with a tiny random model: every step of the life, on a real stack. */
+/**
+ * `npm start -- --once` as a user runs it, with a tiny random model: every step of the life, on a real stack. Its
+ * validators prefer what such a model can learn. Then the next start, which finds everything where it was.
+ */
 
 const REPOSITORY = resolve(import.meta.dirname, '../..')
 const PYTHON = join(REPOSITORY, '.local/tools/training-venv/bin/python')
@@ -14,35 +20,67 @@ const PYTHON = join(REPOSITORY, '.local/tools/training-venv/bin/python')
 const PAGE_TIMEOUT_MS = 400_000
 const home = mkdtempSync(join(tmpdir(), 'openledger-e2e-'))
 let exitCode: number | null
-let output = ''
+let output: string
 let report: Report
 let page: string | PageSeen
+let resumed: Start | undefined
 
 beforeAll(async () => {
-  const model = join(home, 'model')
-  execFileSync(PYTHON, [join(REPOSITORY, 'training/tiny_model.py'), '--out', model, '--seed', '1'])
-  const args = ['local/start.ts', '--once', '--tiny', '--home', home, '--model', model]
-  const child = spawn(process.execPath, [...args, '--recipe', 'test/e2e/tiny-recipe.json'], {
-    cwd: REPOSITORY,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => {
-      output += chunk.toString()
-    })
-  }
-  const exited = new Promise<number | null>(done => child.on('exit', done))
-  page = await Promise.race([
-    lookAtPage().catch((error: unknown) => String(error)),
-    exited.then(() => 'the play had ended'),
+  execFileSync(PYTHON, [
+    join(REPOSITORY, 'training/tiny_model.py'),
+    '--out',
+    join(home, 'model'),
+    '--seed',
+    '1',
   ])
-  exitCode = await exited
+  const start = startCommand('--once')
+  page = await Promise.race([
+    lookAtPage(start).catch((error: unknown) => String(error)),
+    start.exited.then(() => 'the play had ended'),
+  ])
+  exitCode = await start.exited
+  output = start.output()
   const file = join(home, 'lifecycle.json')
   if (!existsSync(file)) throw new Error(`There is no report:\n${output.slice(-4_000)}`)
   report = JSON.parse(readFileSync(file, 'utf8')) as Report
 })
 
-afterAll(() => rmSync(home, { recursive: true, force: true }))
+afterAll(async () => {
+  resumed?.child.kill('SIGINT')
+  await resumed?.exited
+  rmSync(home, { recursive: true, force: true })
+})
+
+type Start = { child: ChildProcess; exited: Promise<number | null>; output(): string }
+
+function startCommand(...options: string[]): Start {
+  const args = ['local/start.ts', '--tiny', '--home', home, '--model', join(home, 'model'), ...options]
+  const child = spawn(process.execPath, [...args, '--recipe', 'test/e2e/tiny-recipe.json'], {
+    cwd: REPOSITORY,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let text = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      text += chunk.toString()
+    })
+  }
+  return { child, exited: new Promise(done => child.on('exit', done)), output: () => text }
+}
+
+/** What a pattern finds in the output, as soon as it is there. @throws Error when the command ends before */
+async function told(start: Start, pattern: RegExp): Promise<string> {
+  let ended = false
+  void start.exited.then(() => {
+    ended = true
+  })
+  for (;;) {
+    const found = pattern.exec(start.output())?.[1]
+    if (found !== undefined) return found
+    if (ended) throw new Error(`It ended without ${pattern}:\n${start.output().slice(-4_000)}`)
+    await new Promise(wake => setTimeout(wake, 200))
+  }
+}
 
 type PageSeen = {
   title: string
@@ -53,12 +91,8 @@ type PageSeen = {
 }
 
 /** What a person sees on the page while the play goes on, in headless Chromium on a phone's width. */
-async function lookAtPage(): Promise<PageSeen> {
-  let address: string | undefined
-  while (address === undefined) {
-    address = / (http:\S+\/) .*life of this model/i.exec(output)?.[1]
-    await new Promise(wake => setTimeout(wake, 200))
-  }
+async function lookAtPage(start: Start): Promise<PageSeen> {
+  const address = await told(start, / (http:\S+\/) .*life of this model/i)
   const browser = await playwright.launch({
     executablePath: await chromium.executablePath(),
     args: [...chromium.args, '--no-sandbox'],
@@ -108,6 +142,7 @@ test('what must be refused was refused with its documented error', () => {
   expect(report.refusals.map(refusal => refusal.id).sort()).toEqual(
     expect.arrayContaining([
       'ballot-with-forged-signature',
+      'completion-without-key',
       'execution-without-warrant',
       'second-use-of-a-warrant',
       'upload-of-other-bytes',
@@ -129,6 +164,63 @@ test('the scores are of the fixed number of sealed items', () => {
   for (const name of ['base', 'fewShot', 'tuned']) expect(report.scores[name]).toMatchObject({ n: 200 })
 })
 
+test('what judges prefer and a model can learn is learned, wins the second round, and is served', () => {
+  const figures = (id: string) => report.steps.find(step => step.id === id)?.figures ?? {}
+  const aligned = figures('align')
+  expect({ promoted: aligned.promoted, reason: aligned.reason }).toEqual({
+    promoted: true,
+    reason: 'the second round prefers the candidate',
+  })
+  expect(report.scores.aligned).toMatchObject({ n: 200 })
+  expect(figures('release').version).toBe(aligned.version)
+  expect(aligned.version).not.toBe(figures('fine-tune').version)
+})
+
 test('nothing is left running', () => {
   expect(readdirSync(join(home, 'run'))).toEqual([])
+})
+
+describe('the next start', () => {
+  let profile: Profile
+
+  beforeAll(async () => {
+    resumed = startCommand()
+    await told(resumed, /(Up until Ctrl-C)/)
+    profile = loadProfile('tiny', join(home, 'state/profile.json'))
+  })
+
+  test('finds everything where it was and plays nothing again', async () => {
+    expect(resumed?.output()).not.toContain('Holders wrap OPEN')
+    const client = createClient({ baseUrl: profile.baseUrl, apiKey: profile.apiKey ?? '' })
+    const { data } = await client.call('listModels')
+    const released = report.steps.find(step => step.id === 'release')?.figures.version
+    expect(data).toMatchObject([{ id: 'iam-assistant', version: released }])
+    const { items } = await client.call('listProposals')
+    expect(items.map(({ state }) => state)).toEqual(['executed', 'executed'])
+    expect((await client.call('getKey')).usage.requests).toBeGreaterThan(0)
+  })
+
+  test('shuffled preferences teach nothing: the parent stays, and its public name stays where it is', async () => {
+    const outcome = await alignByShuffledPreferences(profile, report)
+    expect(outcome).toMatchObject({ promoted: false, servedVersion: outcome.parent })
+    expect(outcome.reason).toMatch(/^not-aligned: /)
+    const client = createClient({ baseUrl: profile.baseUrl })
+    const { data } = await client.call('listModels')
+    expect(data).toMatchObject([
+      { version: report.steps.find(step => step.id === 'release')?.figures.version },
+    ])
+  })
+
+  test('works after the one before was killed with everything that it had started left running', async () => {
+    resumed?.child.kill('SIGKILL')
+    await resumed?.exited
+    expect(readdirSync(join(home, 'run'))).not.toEqual([])
+    resumed = startCommand()
+    await told(resumed, /(Up until Ctrl-C)/)
+    const client = createClient({ baseUrl: loadProfile('tiny', join(home, 'state/profile.json')).baseUrl })
+    expect((await client.call('listProposals')).items).toHaveLength(3)
+    resumed.child.kill('SIGINT')
+    expect(await resumed.exited).toBe(0)
+    expect(readdirSync(join(home, 'run'))).toEqual([])
+  })
 })
