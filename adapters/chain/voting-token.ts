@@ -15,7 +15,13 @@ const NO_DELEGATE = '0x0000000000000000000000000000000000000000'
 
 /** A provider of one endpoint. The network is given, so that no call is spent on asking for it. */
 export function chainProvider(url: string, chainId: number): JsonRpcProvider {
-  return new JsonRpcProvider(url, chainId, { staticNetwork: true, batchMaxCount: 100, cacheTimeout: -1 })
+  return new JsonRpcProvider(url, chainId, {
+    staticNetwork: true,
+    batchMaxCount: 100,
+    // What is asked in the same turn of the event loop still goes in one call; nothing waits for company.
+    batchStallTime: 0,
+    cacheTimeout: -1,
+  })
 }
 
 /**

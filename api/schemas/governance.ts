@@ -53,7 +53,11 @@ export const datanetTerms = z.strictObject({
   modelProfile: slug,
   /** Digests of files that nobody may train on, committed in the log before intake opens. */
   sealedSet: z.strictObject({ digest: sha256, items: z.int().min(1) }),
-  usefulnessSet: z.strictObject({ digest: sha256, items: z.int().min(1) }),
+  /** What contributors' usefulness is measured on, by turns: period p takes the one at p modulo their number. */
+  usefulnessSets: z
+    .array(z.strictObject({ digest: sha256, items: z.int().min(1) }))
+    .min(1)
+    .max(60),
   /** The worked examples that the few-shot baseline is shown. */
   shotSet: z.strictObject({ digest: sha256, items: z.int().min(1) }),
   /** How the untuned model is measured when the Datanet opens; a build names its own recipe. */

@@ -8,7 +8,10 @@ import { normalizeText } from './words.ts'
 const evaluationSetKey = (digest: string) => `sealed/${digest}.jsonl`
 
 /** The sets that nobody may train on. */
-const digestsOf = (terms: DatanetTerms) => [terms.sealedSet.digest, terms.usefulnessSet.digest]
+const digestsOf = (terms: DatanetTerms) => [
+  terms.sealedSet.digest,
+  ...terms.usefulnessSets.map(({ digest }) => digest),
+]
 
 /** Digests of evaluation sets that the operator has not brought yet. */
 export async function missingSets(

@@ -1,4 +1,4 @@
-import { datanetTerms } from '../../api/schemas/governance.ts'
+import { type DatanetTerms, datanetTerms } from '../../api/schemas/governance.ts'
 import { trainKey } from '../data/freeze-datanet.ts'
 import type { DatanetBook, DatasetBook, FrozenDatasetRecord } from '../data/ports.ts'
 import { OpenLedgerError } from '../errors.ts'
@@ -29,14 +29,16 @@ export type ModelLine = {
   readonly snapshotsPrefix: string
 }
 
-/** @throws OpenLedgerError not-found when nothing is served, or a part of its lineage is not there */
-export async function modelLine(deps: ModelLineDeps, datanetId: Bytes32): Promise<ModelLine> {
+/**
+ * The line as it is measured for a period.
+ * @throws OpenLedgerError not-found when nothing is served, or a part of its lineage is not there
+ */
+export async function modelLine(deps: ModelLineDeps, datanetId: Bytes32, period: number): Promise<ModelLine> {
   const alias = oneAlias(await deps.aliases.list(), datanetId)
   const served = await requiredVersion(deps, alias.current.version)
-  const fineTune =
-    served.lineage.kind === 'fine-tune'
-      ? served
-      : await requiredVersion(deps, parseBytes32(served.lineage.parent))
+  let fineTune = served
+  while (fineTune.lineage.kind !== 'fine-tune')
+    fineTune = await requiredVersion(deps, parseBytes32(fineTune.lineage.parent))
   const { lineage } = fineTune
   const train = lineage.jobs.find(job => job.program === 'finetune')
   if (lineage.dataset === null || train === undefined)
@@ -56,9 +58,15 @@ export async function modelLine(deps: ModelLineDeps, datanetId: Bytes32): Promis
     dataset,
     trainKey: trainKey(dataset.id),
     modelProfile: alias.current.modelProfile,
-    usefulnessSet: parseSha256Hex(datanetTerms.parse(datanet.terms).usefulnessSet.digest),
+    usefulnessSet: setOfPeriod(datanetTerms.parse(datanet.terms), period),
     snapshotsPrefix: `runs/${lineage.runId}/${train.name}/output/model/snapshots/`,
   }
+}
+
+/** The sets take turns, so that records cannot be written for the one that will be asked. */
+function setOfPeriod({ usefulnessSets }: DatanetTerms, period: number): Sha256Hex {
+  const { digest = '' } = usefulnessSets[period % usefulnessSets.length] ?? {}
+  return parseSha256Hex(digest)
 }
 
 /** What a measurement depends on, and nothing else. */

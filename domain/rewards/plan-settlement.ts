@@ -69,7 +69,7 @@ export async function planSettlement(
   await deps.usage.closePeriod(period, now)
   await requireSoleEarner(deps, datanetId, period)
 
-  const line = await modelLine(deps, datanetId)
+  const line = await modelLine(deps, datanetId, period)
   const recipe = await recipeOf(deps, line)
   const key = measurementKey(line, recipe)
   if ((await deps.measurements.get(key)) !== null) return { state: 'ready' }

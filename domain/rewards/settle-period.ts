@@ -144,7 +144,7 @@ const NOTHING_TO_SPLIT: Weighed = { scores: [], validatorWeights: [] }
 
 async function weigh(deps: SettlePeriodDeps, input: SettlePeriodInput): Promise<Weighed> {
   await requireSoleEarner(deps, input.datanetId, input.period)
-  const line = await modelLine(deps, input.datanetId)
+  const line = await modelLine(deps, input.datanetId, input.period)
   const proposalId = parseBytes32(line.served.lineage.proposalId)
   return {
     scores: await scoresOf(deps, line, input),

@@ -43,7 +43,9 @@ export type Material = {
   /** JSONL of the sets that an operator brings; none shares a service with a contributor. */
   readonly sets: {
     readonly sealed: string
+    /** Two, which take turns by period. */
     readonly usefulness: string
+    readonly usefulnessNext: string
     readonly shots: string
     readonly prompts: string
     readonly gold: string
@@ -90,6 +92,7 @@ export async function playMaterial(size: PlaySize): Promise<Material> {
     ...take(second).map(action => ({ action, round: 2 })),
   ]
   const gold = take(size.goldPairs)
+  const usefulnessNext = take(size.usefulnessItems)
 
   const honest = held.slice(0, size.contributors).map(actionsOfOne => actionsOfOne.map(inEitherStyle))
   return {
@@ -100,13 +103,8 @@ export async function playMaterial(size: PlaySize): Promise<Material> {
       sealed: jsonl(
         sealed.map((action, at) => ({ id: `sealed-${at}`, ...asked(action), answer: nameOf(action) })),
       ),
-      usefulness: jsonl(
-        usefulness.map((action, at) => ({
-          id: `useful-${at}`,
-          ...asked(action),
-          answer: answerWithLevel(action),
-        })),
-      ),
+      usefulness: jsonl(usefulness.map(measured)),
+      usefulnessNext: jsonl(usefulnessNext.map(measured)),
       shots: jsonl(
         shots.map((action, at) => ({
           id: `shot-${at}`,
@@ -139,6 +137,12 @@ function taker(pool: readonly IamAction[]) {
 const asked = (action: IamAction) => ({
   messages: [{ role: 'user', content: requestFor(action) }],
   group: action.service,
+})
+
+const measured = (action: IamAction, at: number) => ({
+  id: `useful-${at}`,
+  ...asked(action),
+  answer: answerWithLevel(action),
 })
 
 const inEitherStyle = (action: IamAction, at: number): PlayRecord => ({

@@ -122,7 +122,7 @@ describe('a settled period', () => {
   it('verifies offline, as do the next period and the scores and payout leaves', async () => {
     const stage = await aSettledStage()
     stage.funded.set(TODAY + 1, 77n)
-    await settlePeriodOnce(stage.deps, { datanetId: DATANET, period: TODAY + 1, measured: null, now: NOW })
+    await settle(stage, TODAY + 1)
     const [first, second] = [fileOf(stage), fileOf(stage, TODAY + 1)]
     const { genesis } = stage.deps
     const report = await verifyPayout(second.text, {
@@ -199,11 +199,28 @@ describe('a settled period', () => {
   })
 })
 
+function aFundedStage(): RewardsStage {
+  const stage = aRewardsStage()
+  stage.funded.set(TODAY, REVENUE)
+  return stage
+}
+
 describe('planning a settlement', () => {
-  it('measures once: a later period of the same version is ready', async () => {
+  it('takes the usefulness sets by turns, and measures on each once for one version', async () => {
     const stage = await aSettledStage()
-    stage.funded.set(TODAY + 1, 5n)
-    expect(await plan(stage, TODAY + 1)).toEqual({ state: 'ready' })
+    const setOf = (planned: Awaited<ReturnType<typeof plan>>) =>
+      planned.state === 'measure'
+        ? planned.job.request.InputDataConfig.find(channel => channel.ChannelName === 'usefulness')
+            ?.DataSource.S3DataSource.S3Uri
+        : planned.state
+    for (const later of [1, 2]) stage.funded.set(TODAY + later, 5n)
+    const first = setOf(await plan(aFundedStage()))
+    const next = setOf(await plan(stage, TODAY + 1))
+    expect(first).toMatch(/sealed\/[0-9a-f]{64}\.jsonl$/)
+    expect(next).toMatch(/sealed\/[0-9a-f]{64}\.jsonl$/)
+    expect(next).not.toBe(first)
+    await settle(stage, TODAY + 1)
+    expect(setOf(await plan(stage, TODAY + 2))).toBe('ready')
   })
 
   it('gives the job the weights, snapshots, records and set of the served line, and a name of its own', async () => {

@@ -72,7 +72,7 @@ export function someTerms(
     baseModel: sha256Hex('a base model'),
     modelProfile: 'tiny',
     sealedSet: { digest: sets.sealed, items: 2 },
-    usefulnessSet: { digest: sets.usefulness, items: 1 },
+    usefulnessSets: [{ digest: sets.usefulness, items: 1 }],
     shotSet: { digest: sha256Hex('shots'), items: 1 },
     recipe: sha256Hex('a recipe'),
     maxSubmissionBytes: 1_000_000,

@@ -225,7 +225,7 @@ function termsWith(digest: string) {
     baseModel: sha256Hex('a base model'),
     modelProfile: 'tiny',
     sealedSet: set,
-    usefulnessSet: set,
+    usefulnessSets: [set, { digest: sha256Hex('the set of odd periods'), items: 1 }],
     shotSet: set,
     recipe: RECIPE_DIGEST,
     maxSubmissionBytes: 1_000_000,

@@ -4,7 +4,7 @@ import { LICENSE, PlayFailed, type Stage } from './stage.ts'
 /** Step 1: the community opens a Datanet for naming IAM actions. */
 export async function openDatanet(stage: Stage): Promise<Record<string, unknown>> {
   const { artifacts, size } = stage
-  const set = (name: 'sealed' | 'usefulness' | 'shots', items: number) => ({
+  const set = (name: keyof Stage['material']['sets'], items: number) => ({
     digest: artifacts.sets[name] ?? '',
     items,
   })
@@ -26,7 +26,10 @@ export async function openDatanet(stage: Stage): Promise<Record<string, unknown>
         baseModel: artifacts.baseModel,
         modelProfile: stage.modelProfile,
         sealedSet: set('sealed', size.evaluationItems),
-        usefulnessSet: set('usefulness', size.usefulnessItems),
+        usefulnessSets: [
+          set('usefulness', size.usefulnessItems),
+          set('usefulnessNext', size.usefulnessItems),
+        ],
         shotSet: set('shots', 3),
         recipe: artifacts.recipe,
         maxSubmissionBytes: 5_000_000,
