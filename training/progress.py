@@ -57,6 +57,10 @@ class ProgressCallback(TrainerCallback):
 
 
 def loss_curve(state) -> list[dict]:
-    """`[{ step, loss }]` of the whole run. The trainer's history goes on over an interruption; a callback's memory
-    would not."""
-    return [{"step": log["step"], "loss": log["loss"]} for log in state.log_history if "loss" in log]
+    """`[{ step, loss }]` of the whole run, with the mean reward where there is one. The trainer's history goes on over
+    an interruption; a callback's memory would not."""
+    return [
+        {name: log[name] for name in ("step", "loss", "reward") if name in log}
+        for log in state.log_history
+        if "loss" in log
+    ]

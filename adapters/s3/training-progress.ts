@@ -4,6 +4,7 @@ export type ProgressPoint = {
   step: number
   maxSteps: number | null
   loss: number
+  reward: number | null
   tokensPerSecond: number | null
 }
 
@@ -23,10 +24,19 @@ export async function trainingProgress(
     .split('\n')
     .flatMap(line => {
       try {
-        const { step, loss, max_steps, tokens_per_second } = JSON.parse(line) as Record<string, unknown>
+        const { step, loss, reward, max_steps, tokens_per_second } = JSON.parse(line) as Record<
+          string,
+          unknown
+        >
         if (typeof step !== 'number' || typeof loss !== 'number') return []
         return [
-          { step, maxSteps: numberOrNull(max_steps), loss, tokensPerSecond: numberOrNull(tokens_per_second) },
+          {
+            step,
+            maxSteps: numberOrNull(max_steps),
+            loss,
+            reward: numberOrNull(reward),
+            tokensPerSecond: numberOrNull(tokens_per_second),
+          },
         ]
       } catch {
         // The last line may be cut while the job writes it; the next read has it whole.

@@ -28,6 +28,8 @@ export const runView = z.object({
       /** How many steps the job will take in all. */
       maxSteps: z.int().nullable(),
       loss: z.number(),
+      /** Mean reward of the answers, in reinforcement learning: its loss says nothing. */
+      reward: z.number().nullable(),
       tokensPerSecond: z.number().nullable(),
     }),
   ),

@@ -110,24 +110,33 @@ function datanetCard({ terms, counts }, submissions) {
   )
 }
 
-/** The training loss as a line. @param {{ step: number, loss: number }[]} points */
-function lossChart(points) {
-  const [width, height, left, bottom] = [600, 180, 40, 24]
+/**
+ * The training loss as a line; of reinforcement learning the reward, since its loss says nothing.
+ * @param {{ step: number, loss: number, reward: number | null }[]} points
+ */
+function trainingChart(points) {
+  const isReward = points.every(point => point.reward !== null)
+  const values = points.map(point => (isReward ? Number(point.reward) : point.loss))
+  const [width, height, left, bottom] = [600, 180, 48, 24]
   const lastStep = points.at(-1)?.step ?? 1
-  const top = Math.max(...points.map(point => point.loss))
+  const top = Math.max(0, ...values)
+  const floor = Math.min(0, ...values)
   const x = (/** @type {number} */ step) => left + (step / lastStep) * (width - left - 8)
-  const y = (/** @type {number} */ loss) => 8 + (1 - loss / top) * (height - bottom - 8)
-  const label = `Training loss, from ${points[0]?.loss.toFixed(2)} to ${points.at(-1)?.loss.toFixed(2)} at step ${lastStep}`
+  const y = (/** @type {number} */ value) =>
+    8 + ((top - value) / Math.max(top - floor, 1e-9)) * (height - bottom - 8)
+  const name = isReward ? 'reward' : 'loss'
+  const label = `Training ${name}, from ${values[0]?.toFixed(2)} to ${values.at(-1)?.toFixed(2)} at step ${lastStep}`
   const chart = drawn('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': label })
   chart.append(
     drawn('line', { class: 'axis', x1: left, y1: height - bottom, x2: width - 8, y2: height - bottom }),
     drawn('line', { class: 'axis', x1: left, y1: 8, x2: left, y2: height - bottom }),
     drawn('text', { x: 0, y: 16 }, top.toFixed(2)),
-    drawn('text', { x: 0, y: height - bottom }, '0'),
+    drawn('text', { x: 0, y: height - bottom }, floor.toFixed(2)),
+    drawn('text', { x: left, y: height - 6 }, name),
     drawn('text', { x: width - 70, y: height - 6 }, `step ${lastStep}`),
     drawn('polyline', {
       class: 'curve',
-      points: points.map(point => `${x(point.step)},${y(point.loss)}`).join(' '),
+      points: points.map((point, at) => `${x(point.step)},${y(values[at] ?? 0)}`).join(' '),
     }),
   )
   return chart
@@ -171,7 +180,7 @@ function runCard({ kind, state, steps, metrics, output, failure }) {
       ...steps.map((/** @type {any} */ step) => element('li', { class: step.state }, step.name)),
     ),
   )
-  if (metrics.length > 1) card.append(lossChart(metrics))
+  if (metrics.length > 1) card.append(trainingChart(metrics))
   if (output?.scores) card.append(scoreChart(output.scores))
   if (output?.reason) card.append(element('p', { class: 'quiet' }, output.reason))
   if (failure) card.append(element('p', { class: 'failed' }, failure.error))

@@ -117,7 +117,9 @@ export async function followRun(stage: Stage, runId: string): Promise<RunView> {
     const last = now.metrics.at(-1)
     if (last !== undefined && last.step > step) {
       step = last.step
-      stage.say(`${trainingBar(last)}, loss ${last.loss.toFixed(3)}`)
+      const figure =
+        last.reward === null ? `loss ${last.loss.toFixed(3)}` : `reward ${last.reward.toFixed(2)}`
+      stage.say(`${trainingBar(last)}, ${figure}`)
     }
     return now.state === 'running' ? undefined : now
   })
