@@ -8,6 +8,9 @@ export type ExecutedState = {
   readonly jobName: string | null
 }
 
+/** Where every machine goes when something failed that it did not expect. */
+const FAILURE_STATE = 'Record the failure'
+
 /** The task states that an execution entered, in order, with the name of the SageMaker job of each. */
 export async function executedStates(sfn: SFNClient, executionArn: string): Promise<ExecutedState[]> {
   const states: ExecutedState[] = []
@@ -28,6 +31,10 @@ function apply(states: ExecutedState[], event: HistoryEvent) {
   const at = event.timestamp?.getTime() ?? 0
   if (event.type === 'TaskStateEntered') {
     const name = event.stateEnteredEventDetails?.name ?? ''
+    const before = states.at(-1)
+    // A state that ended early and was caught by design, such as a round whose time was up, is done.
+    if (before?.state === 'failed' && name !== FAILURE_STATE)
+      states.splice(-1, 1, { ...before, state: 'done' })
     states.push({ name, state: 'running', startedAt: at, endedAt: null, jobName: null })
     return
   }
