@@ -11,6 +11,7 @@ const base = {
   testPathIgnorePatterns: ['/node_modules/', '/cdk.out/', '/.local/', '/test/e2e/'],
   modulePathIgnorePatterns: ['/cdk.out/', '/.local/'],
   testMatch: ['**/test/**/*.test.ts'],
+  setupFiles: ['<rootDir>/test/support/quiet.ts'],
   // Real emulators and chains on a busy machine; what hangs is still ended.
   testTimeout: 60_000,
 }

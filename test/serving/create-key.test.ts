@@ -48,7 +48,6 @@ beforeAll(async () => {
     rewardClaims: contracts.rewardClaims,
     rpcUrls: [chain.url],
   })
-  process.env.POWERTOOLS_LOG_LEVEL = 'SILENT'
   provider = new JsonRpcProvider(chain.url, CHAIN_ID, {
     staticNetwork: true,
     pollingInterval: 100,
