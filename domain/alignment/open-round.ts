@@ -12,6 +12,21 @@ export function roundIdOf(runId: Bytes32, purpose: RoundPurpose): Bytes32 {
 }
 
 /**
+ * Who is asked: not those whom an earlier round of the same run showed to know no better than chance, since a pair
+ * that only they judge is lost; unless too few would be left.
+ */
+export function askedValidators(
+  vouched: readonly Address[],
+  earlier: Pick<Round, 'scores'> | null,
+  judgmentsPerPair: number,
+): readonly Address[] {
+  const scores = earlier?.scores?.validators ?? []
+  const dropped = new Set(scores.filter(score => score.standing === 'dropped').map(score => score.validator))
+  const left = vouched.filter(validator => !dropped.has(validator))
+  return left.length >= judgmentsPerPair ? left : vouched
+}
+
+/**
  * Opens a round of judging: assigns every pair to validators with sides drawn at random and gold pairs mixed
  * in. Opening it again finds the same seed and therefore the same tasks.
  * @throws OpenLedgerError not-eligible when there are too few validators
@@ -39,7 +54,7 @@ export async function openRound(
   }
   const id = roundIdOf(input.runId, input.purpose)
   const validators = [...input.validators].sort()
-  const assign = (seed: string) =>
+  const assign = ({ seed, validators }: Pick<Round, 'seed' | 'validators'>) =>
     assignTasks(
       input.pairs.map(pair => pair.pairId),
       input.gold.map(pair => pair.pairId),
@@ -55,13 +70,13 @@ export async function openRound(
     closesAt: input.now + input.seconds * 1_000,
     seed: input.seed,
     validators,
-    tasks: assign(input.seed).length,
+    tasks: assign({ seed: input.seed, validators }).length,
     judged: 0,
     taskToken: input.taskToken,
     scores: null,
   })
   const pairOf = new Map([...input.pairs, ...input.gold].map(pair => [pair.pairId, pair]))
-  const tasks = assign(round.seed).map((task): StoredTask => {
+  const tasks = assign(round).map((task): StoredTask => {
     const pair = pairOf.get(task.pairId)
     if (pair === undefined) throw new OpenLedgerError('internal', 'A task of a pair that is not there')
     const [first, second] = task.shownFirst === 'a' ? [pair.a, pair.b] : [pair.b, pair.a]
