@@ -4,7 +4,7 @@
  * local SageMaker through AWS_ENDPOINT_URL_SAGEMAKER(_RUNTIME), which the unmodified SDK reads.
  */
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -60,6 +60,8 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   // Lambda's own runtime brings the SDK and nothing else: what a bundle lacks must fail here as well. The code
   // of a Lambda is unpacked below this folder, so that `import` finds it too.
   mkdirSync(join(temporary, 'node_modules'))
+  // Where the folder lies in a checkout, Node would take the checkout's word for what a .js file is.
+  writeFileSync(join(temporary, 'package.json'), '{ "type": "commonjs" }\n')
   symlinkSync(join(NODE_MODULES, '@aws-sdk'), join(temporary, 'node_modules', '@aws-sdk'))
   const logStart = sizeOf(logFile)
   const instance = `openledger-${randomUUID()}`
