@@ -151,6 +151,11 @@ async function runCdk(options: DeployOptions, args: string[], cwd = REPOSITORY) 
   throw new Error(`cdk ${args[0]} ended with ${code ?? signal}; the whole log is in ${logFile}:\n${tail}`)
 }
 
+/** Whether a deploy from `outDir` ever came to its end. What a first one left half done is of no use to anybody. */
+export function wasDeployed(outDir: string): boolean {
+  return deployedDigest(outDir) !== undefined
+}
+
 /** Templates and asset manifests: an asset's name is the digest of its content. */
 function digestOf(assembly: string): string {
   const hash = createHash('sha256')

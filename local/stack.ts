@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { createClient } from '../api/client.ts'
 import { startChain } from './chain/chain.ts'
 import { deployContracts, initializeSettler } from './chain/deploy-contracts.ts'
-import { type Deployment, deployApp } from './deploy.ts'
+import { type Deployment, deployApp, wasDeployed } from './deploy.ts'
 import { startEdge } from './edge/edge.ts'
 import { streamedEnvironments } from './edge/streamed-environments.ts'
 import { startEmulator } from './emulator/emulator.ts'
@@ -63,6 +63,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     throw new Error(`Another start from this folder is running (${inUse.join(', ')}); end it first.`)
   if (options.fresh === true) rmSync(state, { recursive: true, force: true })
   mkdirSync(state, { recursive: true })
+  // A first deploy that was killed leaves stacks that can be neither used nor updated.
+  if (!wasDeployed(join(state, 'app'))) rmSync(join(state, 'emulator'), { recursive: true, force: true })
 
   const running: { stop(): Promise<void> }[] = []
   const stop = async () => {
