@@ -30,6 +30,8 @@ export type DeployOptions = {
   outDir: string
   logDir: string
   runDir: string
+  /** Ends the command line that runs, and the deploy with it. */
+  signal?: AbortSignal
   /** Called with one sentence at each step. */
   onProgress?: (step: string) => void
 }
@@ -121,6 +123,7 @@ async function bootstrap(options: DeployOptions) {
 }
 
 async function runCdk(options: DeployOptions, args: string[], cwd = REPOSITORY) {
+  options.signal?.throwIfAborted()
   const logFile = join(options.logDir, `cdk-${args[0]}.log`)
   const command = spawnGroup({
     name: `cdk-${args[0]}`,
@@ -145,7 +148,11 @@ async function runCdk(options: DeployOptions, args: string[], cwd = REPOSITORY) 
     logFile,
     runDir: options.runDir,
   })
+  const stop = () => void command.stop()
+  options.signal?.addEventListener('abort', stop)
   const { code, signal } = await command.exited
+  options.signal?.removeEventListener('abort', stop)
+  options.signal?.throwIfAborted()
   if (code === 0) return
   const tail = readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-LOG_TAIL_LINES).join('\n')
   throw new Error(`cdk ${args[0]} ended with ${code ?? signal}; the whole log is in ${logFile}:\n${tail}`)

@@ -33,6 +33,8 @@ export type StackOptions = {
   readonly governors: { readonly addresses: readonly string[]; readonly threshold: number }
   /** Model profiles that the stage allows, in a folder laid over `config/`. @default ['cpu-135m'] */
   readonly modelProfiles?: readonly string[]
+  /** Ends the start, also while it deploys; what had started is stopped. */
+  readonly signal?: AbortSignal
   readonly onProgress?: (step: string) => void
 }
 
@@ -84,6 +86,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       deployContracts({ rpcUrl: chain.url, governors: options.governors }),
     )
 
+    options.signal?.throwIfAborted()
     onProgress('Starting the local AWS')
     const emulatorUrl = `http://127.0.0.1:${ports.emulator}`
     const sagemaker = await startSageMaker({
@@ -113,7 +116,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       outDir: join(state, 'app'),
       ...folders,
       onProgress,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
     })
+    options.signal?.throwIfAborted()
     const edge = await startEdge({
       port: ports.edge,
       emulatorUrl: emulator.url,

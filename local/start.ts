@@ -43,7 +43,8 @@ if (values.help) {
 const stopping = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopping.abort())
 process.exitCode = await main().catch(error => {
-  console.error(error instanceof Error ? error.message : String(error))
+  if (stopping.signal.aborted) console.log('Stopped before it was up')
+  else console.error(error instanceof Error ? error.message : String(error))
   return 1
 })
 // Sockets of SDK clients may linger; everything that was started is stopped by now.
@@ -59,6 +60,7 @@ async function main(): Promise<number> {
   const stack = await startStack({
     home,
     governors: { addresses: governors.map(({ address }) => address.toLowerCase()), threshold: 2 },
+    signal: stopping.signal,
     onProgress: step => console.log(`${seconds(startedAt)} s  ${step}`),
   })
   try {

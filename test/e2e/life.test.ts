@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import chromium from '@sparticuz/chromium'
@@ -18,14 +18,18 @@ const REPOSITORY = resolve(import.meta.dirname, '../..')
 const PYTHON = join(REPOSITORY, '.local/tools/training-venv/bin/python')
 /** Contributions come after the first vote. */
 const PAGE_TIMEOUT_MS = 400_000
-const home = mkdtempSync(join(tmpdir(), 'openledger-e2e-'))
+const place = mkdtempSync(join(tmpdir(), 'openledger-e2e-'))
+/** In a folder that says of itself what a checkout says, where the state lies by default. */
+const home = join(place, '.local')
 let exitCode: number | null
+let afterInterrupt: { exitCode: number | null; running: string[] }
 let output: string
 let report: Report
 let page: string | PageSeen
 let resumed: Start | undefined
 
 beforeAll(async () => {
+  writeFileSync(join(place, 'package.json'), '{ "type": "module" }\n')
   execFileSync(PYTHON, [
     join(REPOSITORY, 'training/tiny_model.py'),
     '--out',
@@ -33,6 +37,14 @@ beforeAll(async () => {
     '--seed',
     '1',
   ])
+  const killed = startCommand('--once')
+  await told(killed, /(Deploying \d+ stacks)/)
+  killed.child.kill('SIGKILL')
+  await killed.exited
+  const interrupted = startCommand('--once')
+  await told(interrupted, /(Deploying \d+ stacks)/)
+  interrupted.child.kill('SIGINT')
+  afterInterrupt = { exitCode: await interrupted.exited, running: readdirSync(join(home, 'run')) }
   const start = startCommand('--once')
   page = await Promise.race([
     lookAtPage(start).catch((error: unknown) => String(error)),
@@ -48,7 +60,7 @@ beforeAll(async () => {
 afterAll(async () => {
   resumed?.child.kill('SIGINT')
   await resumed?.exited
-  rmSync(home, { recursive: true, force: true })
+  rmSync(place, { recursive: true, force: true })
 })
 
 type Start = { child: ChildProcess; exited: Promise<number | null>; output(): string }
@@ -174,6 +186,10 @@ test('what judges prefer and a model can learn is learned, wins the second round
   expect(report.scores.aligned).toMatchObject({ n: 200 })
   expect(figures('release').version).toBe(aligned.version)
   expect(aligned.version).not.toBe(figures('fine-tune').version)
+})
+
+test('Ctrl-C in the middle of a deploy stops everything', () => {
+  expect(afterInterrupt).toEqual({ exitCode: 1, running: [] })
 })
 
 test('nothing is left running', () => {
