@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import type { Client } from '../../api/client.ts'
+import { frozenDatasetLeaf } from '../../domain/data/leaves.ts'
 import { readUpload } from '../../domain/data/read-upload.ts'
 import { INTAKE_LIMITS } from '../../domain/data/record-profile.ts'
 import { OpenLedgerError } from '../../domain/errors.ts'
@@ -95,18 +96,7 @@ export async function proveRecord(
 
 async function frozenDataset(client: Client, id: string) {
   const { manifest, files } = await client.call('getFrozenDataset', { params: { id } })
-  const { datanetId, logSize, trainRoot, devRoot, trainRecords, devRecords } = manifest
-  const logProof = await logProofOf(client, {
-    kind: 'frozen-dataset',
-    schema: 1,
-    datasetId: id,
-    datanetId,
-    logSize,
-    trainRoot,
-    devRoot,
-    trainRecords,
-    devRecords,
-  })
+  const logProof = await logProofOf(client, frozenDatasetLeaf({ id, manifest }))
   if (logProof === null)
     throw new OpenLedgerError('not-found', 'The frozen dataset is not in the log', {
       expected: `a leaf of the dataset ${id}`,

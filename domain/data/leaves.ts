@@ -3,7 +3,7 @@ import type { Genesis } from '../governance/genesis.ts'
 import { rulesDigest } from '../governance/rules.ts'
 import type { Bytes32 } from '../protocol/hex.ts'
 import { messageToJson } from '../protocol/typed-data.ts'
-import type { FrozenDatasetRecord, Leaf, Vouch } from './ports.ts'
+import type { Leaf, Vouch } from './ports.ts'
 import { type Submission, type SubmissionOutcome, submissionMessage } from './submission.ts'
 
 /**
@@ -38,7 +38,17 @@ export function vouchLeaf({ governor, account, level, nonce, signature }: Vouch)
   return { kind: 'vouch', schema: 1, message: { governor, account, level, nonce }, signature }
 }
 
-export function frozenDatasetLeaf({ id, manifest }: FrozenDatasetRecord): Leaf {
+/** What the log says of a frozen dataset: also made from what the interface answers, to find the leaf again. */
+export function frozenDatasetLeaf({
+  id,
+  manifest,
+}: {
+  readonly id: string
+  readonly manifest: Readonly<
+    Record<'datanetId' | 'trainRoot' | 'devRoot', string> &
+      Record<'logSize' | 'trainRecords' | 'devRecords', number>
+  >
+}): Leaf {
   const { datanetId, logSize, trainRoot, devRoot, trainRecords, devRecords } = manifest
   return {
     kind: 'frozen-dataset',
