@@ -38,6 +38,8 @@ function show(id, children) {
 
 /** @param {string} wei */
 const open = wei => (BigInt(wei) / 10n ** 18n).toLocaleString('en-US')
+/** A sentence of the interface with whole votes in place of wei. @param {string} sentence */
+const inVotes = sentence => sentence.replace(/(\d+) wei/g, (_, wei) => open(wei))
 /** @param {number} ppm */
 const percent = ppm => `${(ppm / 10_000).toFixed(1)} %`
 /** @param {string} id */
@@ -68,7 +70,7 @@ function voteCard({ document: { title, action }, state, tally, result }) {
     element(
       'p',
       { class: 'quiet' },
-      `${action.type}: ${told}${tally.estimate && total > 0n ? ' so far' : ''}${result === null ? '' : `; ${result.reason}`}`,
+      `${action.type}: ${told}${tally.estimate && total > 0n ? ' so far' : ''}${result === null ? '' : `; ${inVotes(result.reason)}`}`,
     ),
   )
 }
