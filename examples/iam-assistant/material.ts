@@ -27,7 +27,7 @@ export const TINY_SIZE: PlaySize = {
   recordsPerContributor: 16,
   evaluationItems: 200,
   usefulnessItems: 8,
-  promptsPerRound: [120, 48],
+  promptsPerRound: [160, 48],
   goldPairs: 10,
 }
 
