@@ -3,7 +3,7 @@
  * templates, code and settings are what they were.
  */
 import { createHash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { CloudFormationClient, DescribeStacksCommand, type Stack } from '@aws-sdk/client-cloudformation'
@@ -160,7 +160,7 @@ async function runCdk(options: DeployOptions, args: string[], cwd = REPOSITORY) 
 
 /** Whether a deploy from `outDir` ever came to its end. What a first one left half done is of no use to anybody. */
 export function wasDeployed(outDir: string): boolean {
-  return deployedDigest(outDir) !== undefined
+  return existsSync(join(outDir, 'deployed.json'))
 }
 
 /** Templates and asset manifests: an asset's name is the digest of its content. */
